@@ -1,0 +1,169 @@
+"""What cockpit knows about an agent it did not write: the `Adapter` protocol.
+
+An adapter has two readings of the same bytes. `calls` are the books: every model call that can be
+found, cheap enough for gigabytes of history. `story` is what the operator sees: prompts, replies,
+tools, states. Each fact has exactly one of the two as its source; `story` never yields calls.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from cockpit.core.events import Event
+from cockpit.core.price import Mark
+from cockpit.core.tokens import NO_TOKENS, Tokens
+
+
+class Call(Struct, frozen=True):
+    """One model call as a transcript tells it.
+
+    `id` is the provider's message id (or `agent:run:ordinal` where the agent keeps none): the same
+    id in two files is one call. `requested` is when the request left, `at` when it was recorded;
+    both milliseconds since the epoch. `reason` says why the mark is not exact. `tools` are the
+    names of the tools that the answer asked for.
+    """
+
+    id: str
+    run: str
+    at: int
+    model: str
+    tokens: Tokens = NO_TOKENS
+    provider: str = ""
+    mark: Mark = "exact"
+    reason: str = ""
+    requested: int = 0
+    lifetime_ms: int | None = None
+    window: int | None = None
+    tier: str = ""
+    geo: str = ""
+    searches: int = 0
+    tools: tuple[str, ...] = ()
+
+
+class Source(Struct, frozen=True):
+    """A file in which an agent tells of its runs.
+
+    `lines`: one JSON object a line, appended; `run` is the one run it tells of. `document`: a file
+    written anew as a whole. `database`: SQLite, many runs, `run` is empty.
+    """
+
+    agent: str
+    path: str
+    form: Literal["lines", "document", "database"]
+    run: str = ""
+    session: str = ""
+    parent: str | None = None
+
+
+class Cursor(Struct, frozen=True, array_like=True):
+    """How far a source was read: file identity, offset behind the last whole line, and `memory`.
+
+    `memory` is what an adapter must remember between blocks (msgpack), such as the model named
+    lines ago; for databases it holds the adapter's own position.
+    """
+
+    device: int = 0
+    inode: int = 0
+    offset: int = 0
+    size: int = 0
+    modified_ns: int = 0
+    head: bytes = b""
+    memory: bytes = b""
+
+
+class Books(Struct, frozen=True):
+    """Calls found in a block of a source, and how many of its lines could not be read."""
+
+    calls: list[Call] = []
+    bad_lines: int = 0
+    memory: bytes = b""
+
+
+class Live(Struct, frozen=True):
+    """An entry of an agent's own registry of running processes. `created` is 0 when it has none."""
+
+    pid: int
+    session: str
+    cwd: str = ""
+    created: int = 0
+    status: str = ""
+    name: str = ""
+
+
+class ProcessMark(Struct, frozen=True):
+    """How an agent's process looks in the process table.
+
+    A process matches when its executable's base name is in `names`, or when one of its first
+    arguments ends in one of `scripts` (`/bin/gemini`). `leave` names arguments of processes that
+    belong to the agent but are no run (daemons).
+    """
+
+    names: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+
+
+class InterruptRule(Struct, frozen=True):
+    """How this agent must be signalled so that it stops with its tools (measured per agent).
+
+    `group`: signal the whole process group, because a wrapper swallows or dies of the signal.
+    `first`: the signal that ends it in order. `grace_ms`: how long it may take before the next rung.
+    """
+
+    group: bool = True
+    first: Literal["SIGINT", "SIGTERM"] = "SIGINT"
+    grace_ms: int = 3_000
+
+
+class Adapter(Protocol):
+    """One agent."""
+
+    name: str
+    """The agent's name in runs and settings: `claude-code`."""
+    short: str
+    """At most 8 characters, for the table: `claude`."""
+    process: ProcessMark
+    interrupt: InterruptRule
+
+    def roots(self, home: Path, environment: Mapping[str, str]) -> list[Path]:
+        """Directories (or single files) in which this agent writes, existing or not."""
+        ...
+
+    def sources(self, root: Path) -> Iterable[Source]:
+        """Every source under a root, by names alone: no file is opened unless the run id needs it."""
+        ...
+
+    def source(self, path: Path, root: Path) -> Source | None:
+        """The source a changed path belongs to (a database for its `-wal`), None if it is none."""
+        ...
+
+    def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
+        """The calls in a block of whole lines, or in a whole document. Never raises on bad input."""
+        ...
+
+    def story(self, block: bytes, source: Source, memory: bytes) -> list[Event]:
+        """What happened, in the same block, oldest first. Never raises on bad input.
+
+        `memory` is the one that `calls` was given for the same block, or empty.
+        """
+        ...
+
+    def registry(self, home: Path, environment: Mapping[str, str]) -> list[Live]:
+        """Live processes the agent itself registered; empty where it keeps no such list."""
+        ...
+
+
+class DatabaseAdapter(Adapter, Protocol):
+    """An agent that keeps its runs in SQLite."""
+
+    def read(self, path: Path, memory: bytes, *, since: int) -> tuple[Books, list[Event]]:
+        """Calls and story changed since `memory`, story only of runs active after `since`."""
+        ...
+
+    def page(
+        self, path: Path, run: str, before: int | None, limit: int
+    ) -> tuple[list[Event], int | None]:
+        """A page of one run's story, newest page first; the second value continues, None at the start."""
+        ...

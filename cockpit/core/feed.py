@@ -1,0 +1,62 @@
+"""The feed: what of an event deserves a line on the screen."""
+
+from cockpit.core import events as e
+from cockpit.core.budget import Budget
+from cockpit.core.fleet import Notice
+from cockpit.core.money import dollars
+from cockpit.core.text import one_line
+
+
+def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event)
+    """The line for the feed, None for what only changes a run."""
+    match event:
+        case e.ProcessFound(pid=pid, authority=authority):
+            return Notice(event.at, event.run, f"found process {pid} ({authority})")
+        case e.ProcessEnded(pid=pid):
+            return Notice(event.at, event.run, f"process {pid} ended")
+        case e.CallFailed(status=status, message=message):
+            return Notice(
+                event.at, event.run, one_line(f"call failed {status or ''} {message}"), "warning"
+            )
+        case e.ContextCompacted(before=before):
+            size = f" from {before:,} tokens" if before else ""
+            return Notice(event.at, event.run, f"context compacted{size}")
+        case e.BudgetSet(budget=budget, by=by):
+            return Notice(event.at, event.run, f"budget {_caps(budget)} set by {by}")
+        case e.ClockWarned(share=share, ruling=ruling):
+            return Notice(event.at, event.run, f"{share} % of {ruling} used", "warning")
+        case e.ClockExpired(ruling=ruling, action=action):
+            return Notice(event.at, event.run, f"{ruling} is used up: {action}", "error")
+        case e.StopRequested(mode=mode, by=by):
+            return Notice(event.at, event.run, f"{mode} requested by {by}", "warning")
+        case e.StopClimbed(rung=rung):
+            return Notice(event.at, event.run, f"stopping: {rung}", "warning")
+        case e.RunStopped(took_ms=took):
+            return Notice(event.at, event.run, f"stopped, no survivor, {took / 1000:.2f} s")
+        case e.StopFailed(pids=pids, reason=reason):
+            left = ", ".join(map(str, pids))
+            return Notice(event.at, event.run, one_line(f"STOP FAILED {left} {reason}"), "error")
+        case e.QuestionAsked(text=text):
+            return Notice(event.at, event.run, one_line(f"asks: {text}"), "warning")
+        case e.RunInterrupted():
+            return Notice(event.at, event.run, "interrupted by its user")
+        case e.RunEnded(outcome=outcome):
+            return Notice(event.at, event.run, one_line(f"ended {outcome}"))
+        case e.NoticeGiven(text=text, level=level):
+            return Notice(event.at, event.run, one_line(text), level)
+    return None
+
+
+def _caps(budget: Budget | None) -> str:
+    if budget is None:
+        return "none"
+    parts = []
+    if budget.money is not None:
+        parts.append(dollars(budget.money))
+    if budget.tokens is not None:
+        parts.append(f"{budget.tokens:,} tokens")
+    if budget.time_ms is not None:
+        parts.append(f"{budget.time_ms // 60_000} min")
+    if budget.turns is not None:
+        parts.append(f"{budget.turns} turns")
+    return ", ".join(parts) or "without caps"

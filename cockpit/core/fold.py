@@ -1,0 +1,360 @@
+"""The only place where state is derived: `fold(fleet, event) -> fleet`."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from cockpit.core import events as e
+from cockpit.core.cache import CacheWindow
+from cockpit.core.feed import notice_of
+from cockpit.core.fleet import (
+    GAP_LIMIT,
+    HOUR_QUARTER,
+    SPARK_BUCKET,
+    Fleet,
+    Run,
+    Stopping,
+    Tool,
+    shift_spark,
+)
+from cockpit.core.text import one_line
+from cockpit.core.tokens import Tokens
+
+FEED_LENGTH = 200
+OPEN_TOOLS_LIMIT = 32
+CAVEATS_LIMIT = 8
+
+
+def fold(fleet: Fleet, event: e.Event) -> Fleet:
+    """The fleet after one event. Events of a run not yet seen create it; unknown order is fine."""
+    if isinstance(event, e.RunDropped):
+        return _without(fleet, event.run)
+    notice = notice_of(event)
+    if notice is not None:
+        fleet = replace(fleet, feed=(*fleet.feed, notice)[-FEED_LENGTH:])
+    if isinstance(event, e.CallSettled):
+        fleet = _booked(fleet, event)
+    if not event.run:
+        return fleet
+    known = fleet.runs.get(event.run)
+    run = known or Run(id=event.run, started=event.at, last_event=event.at)
+    step = _STEPS.get(type(event))
+    if step is not None:
+        run = step(run, event)
+    if type(event) in _SIGNS_OF_LIFE:
+        run = _advanced(run, event.at)
+    if run is known:
+        return fleet
+    return replace(fleet, runs={**fleet.runs, run.id: run})
+
+
+def fold_all(fleet: Fleet, events: Iterable[e.Event]) -> Fleet:
+    """`fold` over many events."""
+    for event in events:
+        fleet = fold(fleet, event)
+    return fleet
+
+
+def _without(fleet: Fleet, run: str) -> Fleet:
+    return replace(fleet, runs={id_: kept for id_, kept in fleet.runs.items() if id_ != run})
+
+
+def _booked(fleet: Fleet, event: e.CallSettled) -> Fleet:
+    if not event.nano:
+        return fleet
+    quarter = event.at // HOUR_QUARTER
+    return replace(fleet, spent={**fleet.spent, quarter: fleet.spent.get(quarter, 0) + event.nano})
+
+
+def _advanced(run: Run, at: int) -> Run:
+    """The run's last sign of life moves; the gap was activity if it was working."""
+    started = min(run.started, at) if run.started else at
+    if at <= run.last_event:
+        return run if started == run.started else replace(run, started=started)
+    return replace(run, started=started, last_event=at)
+
+
+def _worked(run: Run, at: int) -> Run:
+    """Active time up to `at`, counted before the event changes the phase."""
+    if run.phase != "working" or at <= run.last_event:
+        return run
+    return replace(run, active_ms=run.active_ms + min(at - run.last_event, GAP_LIMIT))
+
+
+# --- what each event does to its run
+
+
+def _seen(run: Run, event: e.RunSeen) -> Run:
+    return replace(
+        run,
+        agent=event.agent,
+        session=event.session,
+        parent=event.parent or run.parent,
+        source=event.source or run.source,
+    )
+
+
+def _described(run: Run, event: e.RunDescribed) -> Run:
+    name, titled = run.name, run.titled
+    if event.name and (event.titled or not (titled or name)):
+        name, titled = one_line(event.name), event.titled
+    return replace(
+        run,
+        name=name,
+        titled=titled,
+        model=run.model if event.model is None else event.model,
+        project=run.project if event.project is None else event.project,
+        branch=run.branch if event.branch is None else event.branch,
+        window=run.window if event.window is None else event.window,
+    )
+
+
+def _caveat(run: Run, event: e.RunCaveat) -> Run:
+    if event.reason in run.caveats or len(run.caveats) >= CAVEATS_LIMIT:
+        return run
+    return replace(run, caveats=(*run.caveats, event.reason))
+
+
+def _rejected(run: Run, event: e.LinesRejected) -> Run:
+    return replace(run, bad_lines=run.bad_lines + event.count)
+
+
+def _process_found(run: Run, event: e.ProcessFound) -> Run:
+    return replace(
+        run,
+        pid=event.pid,
+        pid_created=event.created,
+        authority=event.authority,
+        process_gone=False,
+        stopping=None if _is_over(run.stopping) else run.stopping,
+    )
+
+
+def _is_over(stopping: Stopping | None) -> bool:
+    return stopping is not None and stopping.done == "stopped"
+
+
+def _process_ended(run: Run, event: e.ProcessEnded) -> Run:
+    if run.pid != event.pid:
+        return run
+    return replace(_worked(run, event.at), process_gone=True, open_tools=())
+
+
+def _ended(run: Run, event: e.RunEnded) -> Run:
+    return replace(
+        _worked(run, event.at), phase="ended", outcome=one_line(event.outcome), open_tools=()
+    )
+
+
+def _prompted(run: Run, event: e.PromptGiven) -> Run:
+    run = _worked(run, event.at)
+    return replace(
+        run,
+        phase="working",
+        name=run.name or one_line(event.text),
+        question="",
+        outcome="",
+        failures=0,
+        failure="",
+        open_tools=(),
+        action=one_line(event.text),
+    )
+
+
+def _replied(run: Run, event: e.ReplyGiven) -> Run:
+    return replace(_worked(run, event.at), phase="working", action=one_line(event.text))
+
+
+def _thought(run: Run, event: e.ThoughtGiven) -> Run:
+    return replace(_worked(run, event.at), phase="working", action="thinking")
+
+
+def _turn_ended(run: Run, event: e.TurnEnded) -> Run:
+    return replace(_worked(run, event.at), phase="waiting", open_tools=())
+
+
+def _asked(run: Run, event: e.QuestionAsked) -> Run:
+    return replace(_worked(run, event.at), phase="asking", question=one_line(event.text))
+
+
+def _interrupted(run: Run, event: e.RunInterrupted) -> Run:
+    return replace(_worked(run, event.at), phase="waiting", open_tools=(), action="interrupted")
+
+
+def _call_started(run: Run, event: e.CallStarted) -> Run:
+    return replace(_worked(run, event.at), phase="working", model=event.model or run.model)
+
+
+def _call_settled(run: Run, event: e.CallSettled) -> Run:
+    run = _worked(run, event.at) if event.at >= run.last_event else run
+    active = run.active_ms
+    waited = max(0, active - run.last_call_active)
+    nano = event.nano or 0
+    first = 0 if event.revision else 1
+    tokens = event.tokens if not event.revision else run.last_call + event.tokens
+    bucket = event.at - event.at % SPARK_BUCKET
+    return replace(
+        run,
+        turns=run.turns + first,
+        calls=run.calls + first,
+        tokens=run.tokens + event.tokens,
+        nano=run.nano + nano,
+        estimated_nano=run.estimated_nano + (nano if event.mark != "exact" else 0),
+        unpriced_calls=run.unpriced_calls + (first if event.nano is None else 0),
+        model=event.model or run.model,
+        window=event.window or run.window,
+        rates=event.rates or run.rates,
+        last_call=tokens,
+        last_nano=nano if not event.revision else run.last_nano + nano,
+        last_call_at=max(event.at, run.last_call_at),
+        last_call_active=active,
+        context=event.context or run.context,
+        context_before=run.context if first else run.context_before,
+        cache=_window(event, tokens),
+        money_rate=run.money_rate.after(waited).plus(nano),
+        token_rate=run.token_rate.after(waited).plus(event.tokens.total),
+        turn_rate=run.turn_rate.after(waited).plus(first),
+        spark=_sparked(run, bucket, nano),
+        spark_at=max(bucket, run.spark_at),
+    )
+
+
+def _window(event: e.CallSettled, tokens: Tokens) -> CacheWindow:
+    return CacheWindow(
+        since=event.requested or event.at,
+        lifetime_ms=event.lifetime_ms,
+        prefix=tokens.prompt + tokens.output,
+        long_lived=tokens.cache_write_1h > 0,
+    )
+
+
+def _sparked(run: Run, bucket: int, nano: int) -> tuple[int, ...]:
+    spark = shift_spark(run.spark, run.spark_at or bucket, bucket)
+    back = max(0, (run.spark_at - bucket) // SPARK_BUCKET)
+    if back >= len(spark):
+        return spark
+    place = len(spark) - 1 - back
+    return (*spark[:place], spark[place] + nano, *spark[place + 1 :])
+
+
+def _call_failed(run: Run, event: e.CallFailed) -> Run:
+    text = f"provider error {event.status}" if event.status else "call broken off"
+    return replace(_worked(run, event.at), action=one_line(f"{text} {event.message}"))
+
+
+def _compacted(run: Run, event: e.ContextCompacted) -> Run:
+    return replace(_worked(run, event.at), action="compacted its context")
+
+
+def _tool_started(run: Run, event: e.ToolStarted) -> Run:
+    run = _worked(run, event.at)
+    if any(tool.id == event.tool for tool in run.open_tools):
+        return run
+    tool = Tool(event.tool, event.name, event.summary, event.at)
+    return replace(
+        run,
+        phase="working",
+        open_tools=(*run.open_tools, tool)[-OPEN_TOOLS_LIMIT:],
+        action=one_line(f"{event.name} {event.summary}"),
+    )
+
+
+def _tool_ended(run: Run, event: e.ToolEnded) -> Run:
+    run = _worked(run, event.at)
+    ended = next((tool for tool in run.open_tools if tool.id == event.tool), None)
+    left = tuple(tool for tool in run.open_tools if tool.id != event.tool)
+    if event.ok:
+        return replace(run, open_tools=left, failures=0, failure="")
+    failure = one_line(
+        f"{ended.name} {ended.summary}: {event.output}" if ended else event.output, 120
+    )
+    failures = run.failures + 1 if failure == run.failure else 1
+    return replace(run, open_tools=left, failures=failures, failure=failure)
+
+
+def _budgeted(run: Run, event: e.BudgetSet) -> Run:
+    return replace(run, budget=event.budget, budget_by=event.by, warned=0)
+
+
+def _warned(run: Run, event: e.ClockWarned) -> Run:
+    return replace(run, warned=max(run.warned, event.share))
+
+
+def _expired(run: Run, _: e.ClockExpired) -> Run:
+    return replace(run, warned=100)
+
+
+def _stop_requested(run: Run, event: e.StopRequested) -> Run:
+    rung: e.Rung = "kill" if event.mode == "panic" else "interrupt"
+    return replace(
+        _worked(run, event.at),
+        stopping=Stopping(since=event.at, by=event.by, rung=rung, pids=event.pids),
+    )
+
+
+def _stop_climbed(run: Run, event: e.StopClimbed) -> Run:
+    if run.stopping is None:
+        return run
+    return replace(run, stopping=replace(run.stopping, rung=event.rung, pids=event.pids))
+
+
+def _stopped(run: Run, event: e.RunStopped) -> Run:
+    stopping = run.stopping or Stopping(since=event.at - event.took_ms, by="")
+    done = replace(stopping, done="stopped", rung="census", pids=(), took_ms=event.took_ms)
+    return replace(run, stopping=done, open_tools=())
+
+
+def _stop_failed(run: Run, event: e.StopFailed) -> Run:
+    stopping = run.stopping or Stopping(since=event.at, by="")
+    return replace(
+        run, stopping=replace(stopping, done="failed", pids=event.pids, reason=event.reason)
+    )
+
+
+_STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
+    e.RunSeen: _seen,
+    e.RunDescribed: _described,
+    e.RunCaveat: _caveat,
+    e.LinesRejected: _rejected,
+    e.ProcessFound: _process_found,
+    e.ProcessEnded: _process_ended,
+    e.RunEnded: _ended,
+    e.PromptGiven: _prompted,
+    e.ReplyGiven: _replied,
+    e.ThoughtGiven: _thought,
+    e.TurnEnded: _turn_ended,
+    e.QuestionAsked: _asked,
+    e.RunInterrupted: _interrupted,
+    e.CallStarted: _call_started,
+    e.CallSettled: _call_settled,
+    e.CallFailed: _call_failed,
+    e.ContextCompacted: _compacted,
+    e.ToolStarted: _tool_started,
+    e.ToolEnded: _tool_ended,
+    e.BudgetSet: _budgeted,
+    e.ClockWarned: _warned,
+    e.ClockExpired: _expired,
+    e.StopRequested: _stop_requested,
+    e.StopClimbed: _stop_climbed,
+    e.RunStopped: _stopped,
+    e.StopFailed: _stop_failed,
+}
+
+_SIGNS_OF_LIFE: frozenset[type[e.Event]] = frozenset(
+    {
+        e.PromptGiven,
+        e.ReplyGiven,
+        e.ThoughtGiven,
+        e.TurnEnded,
+        e.QuestionAsked,
+        e.RunInterrupted,
+        e.CallStarted,
+        e.CallSettled,
+        e.CallFailed,
+        e.ContextCompacted,
+        e.ToolStarted,
+        e.ToolEnded,
+        e.RunEnded,
+    }
+)

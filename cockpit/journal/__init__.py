@@ -1,0 +1,1 @@
+"""The disk: directories, settings, the event journal and the usage index."""
