@@ -72,7 +72,7 @@ ANTHROPIC = Lifetimes(5 * MINUTE, HOUR)
 OPENAI = Lifetimes(30 * MINUTE, 12 * HOUR)
 
 
-class BadBreakpoints(ValueError):
+class BadBreakpointsError(ValueError):
     """The request sets breakpoints the provider refuses with HTTP 400."""
 
 
@@ -138,7 +138,7 @@ def anthropic_request(
     lookback of 20 positions per breakpoint, mixed lifetimes billed A/B/C.
 
     Raises:
-        BadBreakpoints: when the request would be refused.
+        BadBreakpointsError: when the request would be refused.
     """
     marked = [at for at, position in enumerate(prefix) if position.block.mark]
     _refuse_bad_marks([prefix[at].block.mark for at in marked])
@@ -163,11 +163,11 @@ def anthropic_request(
 
 def _refuse_bad_marks(marks: Sequence[Lifetime | None]) -> None:
     if len(marks) > 4:
-        raise BadBreakpoints(
+        raise BadBreakpointsError(
             f"A maximum of 4 blocks with cache_control may be provided. Found {len(marks)}."
         )
     if "short" in marks and "long" in marks[marks.index("short") :]:
-        raise BadBreakpoints(
+        raise BadBreakpointsError(
             "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block."
         )
 
