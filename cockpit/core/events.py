@@ -5,7 +5,9 @@ outside were cleaned and sized where they entered (`cockpit.core.text`). Adapter
 loops and the engine translate into these and add no fields of their own; `fold` reads them.
 """
 
-from typing import Any, Literal, Union
+import functools
+import operator
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -440,10 +442,11 @@ class NoticeGiven(Event, frozen=True, tag="notice_given"):
 
 
 KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
-_AnyEvent: Any = Union[KINDS]
+union: Any = functools.reduce(operator.or_, KINDS)
+"""The type to decode where any event may stand."""
 
 _encoder = msgspec.json.Encoder()
-_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(_AnyEvent)
+_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(union)
 
 
 def encode(event: Event) -> bytes:
