@@ -11,66 +11,10 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from cockpit.core.call import Call as Call
+from cockpit.core.call import Cursor as Cursor
+from cockpit.core.call import Source as Source
 from cockpit.core.events import Event
-from cockpit.core.price import Mark
-from cockpit.core.tokens import NO_TOKENS, Tokens
-
-
-class Call(Struct, frozen=True):
-    """One model call as a transcript tells it.
-
-    `id` is the provider's message id (or `agent:run:ordinal` where the agent keeps none): the same
-    id in two files is one call. `requested` is when the request left, `at` when it was recorded;
-    both milliseconds since the epoch. `reason` says why the mark is not exact. `tools` are the
-    names of the tools that the answer asked for.
-    """
-
-    id: str
-    run: str
-    at: int
-    model: str
-    tokens: Tokens = NO_TOKENS
-    provider: str = ""
-    mark: Mark = "exact"
-    reason: str = ""
-    requested: int = 0
-    lifetime_ms: int | None = None
-    window: int | None = None
-    tier: str = ""
-    geo: str = ""
-    searches: int = 0
-    tools: tuple[str, ...] = ()
-
-
-class Source(Struct, frozen=True):
-    """A file in which an agent tells of its runs.
-
-    `lines`: one JSON object a line, appended; `run` is the one run it tells of. `document`: a file
-    written anew as a whole. `database`: SQLite, many runs, `run` is empty.
-    """
-
-    agent: str
-    path: str
-    form: Literal["lines", "document", "database"]
-    run: str = ""
-    session: str = ""
-    parent: str | None = None
-
-
-class Cursor(Struct, frozen=True, array_like=True):
-    """How far a source was read: file identity, offset behind the last whole line, and `memory`.
-
-    `memory` is what an adapter must remember between blocks (msgpack), such as the model named
-    lines ago; for databases it holds the adapter's own position.
-    """
-
-    device: int = 0
-    inode: int = 0
-    offset: int = 0
-    size: int = 0
-    modified_ns: int = 0
-    head: bytes = b""
-    memory: bytes = b""
 
 
 class Books(Struct, frozen=True):

@@ -1,0 +1,145 @@
+"""The operator's settings: one TOML file, every key known, every refusal with file, line and a hint."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cockpit.core.budget import AtZero, Budget
+from cockpit.core.money import parse_money
+from cockpit.core.quantities import parse_count, parse_duration
+
+
+class SettingsError(Exception):
+    """A settings file that cannot be used, with the place and what is accepted there."""
+
+
+class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Caps for runs that were found: `money = "5usd"`, `time = "90m"`, `tokens = "2M"`, `turns = 80`."""
+
+    money: str = ""
+    time: str = ""
+    tokens: str = ""
+    turns: int = 0
+    at_zero: AtZero = "warn"
+
+    def budget(self) -> Budget | None:
+        """The caps as numbers, None when nothing is capped.
+
+        Raises:
+            ValueError: naming what is wrong with an amount.
+        """
+        if not (self.money or self.time or self.tokens or self.turns):
+            return None
+        return Budget(
+            money=parse_money(self.money) if self.money else None,
+            time_ms=parse_duration(self.time) if self.time else None,
+            tokens=parse_count(self.tokens) if self.tokens else None,
+            turns=self.turns or None,
+            at_zero=self.at_zero,
+        )
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings with their defaults.
+
+    `recent`: how long a run stays on the screen after its last event. `day_cap`: what the day may
+    cost, shown in the header. `timezone`: IANA name for days, empty for the machine's. `poll`:
+    seconds between looks where the file system reports no changes. `agents`: which agents to look
+    for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
+    found, `budgets` for one agent's. `keys`: another key per command id.
+    """
+
+    theme: str = "cockpit"
+    recent: str = "24h"
+    day_cap: str = ""
+    timezone: str = ""
+    mouse: bool = True
+    poll: int = 2
+    agents: tuple[str, ...] = ()
+    roots: dict[str, tuple[str, ...]] = {}
+    budget: BudgetSettings = BudgetSettings()
+    budgets: dict[str, BudgetSettings] = {}
+    keys: dict[str, str] = {}
+
+    def budget_for(self, agent: str) -> Budget | None:
+        """The caps of a run that nobody capped by hand."""
+        return self.budgets.get(agent, self.budget).budget()
+
+
+def load(path: Path) -> Settings:
+    """The settings in `path`; the defaults when there is no such file.
+
+    Raises:
+        SettingsError: for unreadable files, broken TOML, unknown keys and values of a wrong kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    _refuse_unknown(path, text, table)
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_place(path, text, str(error))) from error
+    _check_amounts(path, text, settings)
+    return settings
+
+
+def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
+    known = {"": Settings, "budget": BudgetSettings}
+    parts: list[tuple[str, dict[str, Any], type[Struct]]] = [("", table, known[""])]
+    if isinstance(table.get("budget"), dict):
+        parts.append(("budget", table["budget"], BudgetSettings))
+    budgets = table.get("budgets")
+    if isinstance(budgets, dict):
+        parts += [
+            (f"budgets.{k}", v, BudgetSettings) for k, v in budgets.items() if isinstance(v, dict)
+        ]
+    for prefix, entries, kind in parts:
+        for key in entries:
+            if key not in kind.__struct_fields__:
+                raise SettingsError(_unknown(path, text, prefix, key, kind.__struct_fields__))
+
+
+def _unknown(path: Path, text: str, prefix: str, key: str, accepted: tuple[str, ...]) -> str:
+    full = f"{prefix}.{key}" if prefix else key
+    near = difflib.get_close_matches(key, accepted, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{path}:{_line(text, key)}: unknown key {full!r}: {hint}accepted: {', '.join(accepted)}"
+
+
+def _line(text: str, key: str) -> int:
+    found = re.search(rf"^\s*(?:\[[^\]\n]*)?[\"']?{re.escape(key)}\b", text, re.MULTILINE)
+    return text.count("\n", 0, found.end()) + 1 if found else 1
+
+
+def _place(path: Path, text: str, message: str) -> str:
+    key = message.rpartition("$.")[2].rstrip("`").split("[")[0].rpartition(".")[2]
+    return f"{path}:{_line(text, key)}: {message}"
+
+
+def _check_amounts(path: Path, text: str, settings: Settings) -> None:
+    checks = [
+        ("recent", lambda: parse_duration(settings.recent)),
+        ("day_cap", lambda: settings.day_cap and parse_money(settings.day_cap)),
+        ("budget", settings.budget.budget),
+        *((name, budget.budget) for name, budget in settings.budgets.items()),
+    ]
+    for key, check in checks:
+        try:
+            check()
+        except ValueError as error:
+            raise SettingsError(f"{path}:{_line(text, key)}: {key}: {error}") from error
+    if settings.poll < 1:
+        raise SettingsError(f"{path}:{_line(text, 'poll')}: poll: at least 1 second")
