@@ -3,6 +3,7 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +98,23 @@ def load(path: Path) -> Settings:
 
 
 def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
-    known = {"": Settings, "budget": BudgetSettings}
-    parts: list[tuple[str, dict[str, Any], type[Struct]]] = [("", table, known[""])]
+    caps = BudgetSettings.__struct_fields__
+    parts: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+        ("", table, Settings.__struct_fields__)
+    ]
     if isinstance(table.get("budget"), dict):
-        parts.append(("budget", table["budget"], BudgetSettings))
+        parts.append(("budget", table["budget"], caps))
     budgets = table.get("budgets")
     if isinstance(budgets, dict):
         parts += [
-            (f"budgets.{k}", v, BudgetSettings) for k, v in budgets.items() if isinstance(v, dict)
+            (f"budgets.{name}", entries, caps)
+            for name, entries in budgets.items()
+            if isinstance(entries, dict)
         ]
-    for prefix, entries, kind in parts:
+    for prefix, entries, accepted in parts:
         for key in entries:
-            if key not in kind.__struct_fields__:
-                raise SettingsError(_unknown(path, text, prefix, key, kind.__struct_fields__))
+            if key not in accepted:
+                raise SettingsError(_unknown(path, text, prefix, key, accepted))
 
 
 def _unknown(path: Path, text: str, prefix: str, key: str, accepted: tuple[str, ...]) -> str:
@@ -130,7 +135,7 @@ def _place(path: Path, text: str, message: str) -> str:
 
 
 def _check_amounts(path: Path, text: str, settings: Settings) -> None:
-    checks = [
+    checks: list[tuple[str, Callable[[], object]]] = [
         ("recent", lambda: parse_duration(settings.recent)),
         ("day_cap", lambda: settings.day_cap and parse_money(settings.day_cap)),
         ("budget", settings.budget.budget),

@@ -1,0 +1,227 @@
+"""Every place on this machine where agents write, and the reading of it into the index."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cockpit.agents import tail
+from cockpit.agents.adapter import Adapter, DatabaseAdapter
+from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.events import Event
+from cockpit.journal.index import Booked, Index, Price
+
+HEAD_BYTES = 256 * 1024
+TAIL_BYTES = 1024 * 1024
+LEFTOVER_LIMIT = 4 * 1024 * 1024
+
+
+class Place(Struct, frozen=True):
+    """A source that exists now, with what `stat` says of it."""
+
+    adapter: Adapter
+    source: Source
+    inode: int
+    size: int
+    modified_ns: int
+
+
+class Library:
+    """The agents' directories under one home, seen through their adapters."""
+
+    def __init__(
+        self,
+        adapters: tuple[Adapter, ...],
+        home: Path,
+        environment: Mapping[str, str],
+        further: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self.adapters = adapters
+        self.home = home
+        self.environment = environment
+        self.roots: list[tuple[Adapter, Path]] = [
+            (adapter, root)
+            for adapter in adapters
+            for root in [
+                *adapter.roots(home, environment),
+                *(Path(extra).expanduser() for extra in (further or {}).get(adapter.name, ())),
+            ]
+        ]
+
+    def places(self) -> list[Place]:
+        """Every source that exists, newest first."""
+        found = [
+            place
+            for adapter, root in self.roots
+            for source in adapter.sources(root)
+            if (place := _place(adapter, source)) is not None
+        ]
+        found.sort(key=lambda place: -place.modified_ns)
+        return found
+
+    def place_of(self, path: Path) -> Place | None:
+        """The source that a changed file belongs to."""
+        for adapter, root in self.roots:
+            if path == root or root in path.parents:
+                source = adapter.source(path, root)
+                if source is not None:
+                    return _place(adapter, source)
+        return None
+
+
+def _place(adapter: Adapter, source: Source) -> Place | None:
+    try:
+        status = os.stat(source.path)  # noqa: PTH116 (thousands of files: Path objects cost more than stat)
+    except OSError:
+        return None
+    return Place(adapter, source, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def unchanged(place: Place, cursor: Cursor | None) -> bool:
+    """Whether everything the source now holds was read already."""
+    return (
+        cursor is not None
+        and cursor.inode == place.inode
+        and cursor.size == place.size
+        and cursor.modified_ns == place.modified_ns
+    )
+
+
+class Reading(Struct, frozen=True):
+    """What reading on gave: new entries of the books, and the story if it was asked for."""
+
+    booked: list[Booked] = []
+    events: list[Event] = []
+    bad_lines: int = 0
+    cursor: Cursor = Cursor()
+
+
+def read_on(
+    place: Place, cursor: Cursor | None, index: Index, price: Price, *, story: bool
+) -> Reading:
+    """Reads what a source holds beyond the cursor into the index, without committing.
+
+    Raises:
+        OSError: when the source is gone or may not be read.
+    """
+    match place.source.form:
+        case "lines":
+            return _read_lines(place, cursor, index, price, story)
+        case "document":
+            return _read_document(place, index, price, story)
+        case "database":
+            return _read_database(place, cursor, index, price, story)
+
+
+def _read_lines(
+    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+) -> Reading:
+    source, adapter = place.source, place.adapter
+    here = tail.begin(source.path, cursor)
+    anew = cursor is None or here is not cursor
+    memory, booked, events, bad = here.memory, list[Booked](), list[Event](), 0
+    for block in tail.blocks(source.path, here):
+        books = adapter.calls(block.data, source, memory)
+        booked += index.book(source, books.calls, price, place.modified_ns)
+        if story:
+            events += adapter.story(block.data, source, memory)
+        memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
+        here = replace(block.cursor, memory=memory)
+    if not story:
+        booked += index.book(source, _leftover(place, here), price, place.modified_ns)
+    here = replace(here, size=place.size, modified_ns=place.modified_ns)
+    index.advance(source, here, bad, anew=anew)
+    return Reading(booked, events, bad, here)
+
+
+def _leftover(place: Place, cursor: Cursor) -> list[Call]:
+    """Calls of a last line that ends without a new line; the cursor stays before it.
+
+    It is read once more when it is finished: the same ids add nothing.
+    """
+    left = place.size - cursor.offset
+    if not 0 < left <= LEFTOVER_LIMIT:
+        return []
+    with Path(place.source.path).open("rb") as file:
+        file.seek(cursor.offset)
+        data = file.read(left)
+    if not data.rstrip().endswith(b"}"):
+        return []
+    return place.adapter.calls(data + b"\n", place.source, cursor.memory).calls
+
+
+def _read_document(place: Place, index: Index, price: Price, story: bool) -> Reading:
+    data, cursor = tail.document(place.source.path)
+    books = place.adapter.calls(data, place.source, b"")
+    booked = index.book(place.source, books.calls, price, place.modified_ns)
+    index.advance(place.source, cursor, books.bad_lines, anew=True)
+    events = place.adapter.story(data, place.source, b"") if story else []
+    return Reading(booked, events, books.bad_lines, cursor)
+
+
+def _read_database(
+    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+) -> Reading:
+    adapter: DatabaseAdapter = place.adapter  # type: ignore[assignment]  # the form says so
+    since = 0 if story else 1 << 62
+    books, events = adapter.read(
+        Path(place.source.path), cursor.memory if cursor else b"", since=since
+    )
+    booked = index.book(place.source, books.calls, price, place.modified_ns)
+    here = Cursor(0, place.inode, 0, place.size, place.modified_ns, b"", books.memory)
+    index.advance(place.source, here, books.bad_lines, anew=False)
+    return Reading(booked, events, books.bad_lines, here)
+
+
+def opening_story(place: Place, until: int) -> list[Event]:
+    """The story's beginning and end up to offset `until`: enough to know what a run is and does."""
+    source, adapter = place.source, place.adapter
+    if source.form != "lines":
+        return []
+    head = tail.Cursor(offset=0, head=b"")
+    starts = [(0, min(until, HEAD_BYTES))]
+    if until > HEAD_BYTES:
+        starts.append((max(HEAD_BYTES, until - TAIL_BYTES), until))
+    events: list[Event] = []
+    for start, end in starts:
+        from_line = _next_line(source.path, start) if start else 0
+        for block in tail.blocks(
+            source.path, replace(head, offset=from_line, head=b"\n"), until=end
+        ):
+            events += adapter.story(block.data, source, b"")
+    return events
+
+
+def _next_line(path: str, offset: int) -> int:
+    with Path(path).open("rb") as file:
+        file.seek(offset - 1)
+        file.readline(tail.LINE_LIMIT)
+        return file.tell()
+
+
+def scan(
+    library: Library, index: Index, price: Price, progress: Callable[[int, int], None] | None = None
+) -> Iterator[tuple[Place, Reading]]:
+    """Reads every source that changed into the index, newest first, committing as it goes.
+
+    Yields each source after it was read; one that cannot be read is left out. `progress` is told
+    files done and files to do.
+    """
+    cursors = index.cursors()
+    changed = [p for p in library.places() if not unchanged(p, cursors.get(p.source.path))]
+    since_commit = 0
+    for done, place in enumerate(changed, 1):
+        try:
+            reading = read_on(place, cursors.get(place.source.path), index, price, story=False)
+        except OSError:
+            continue
+        yield place, reading
+        since_commit += place.size
+        if since_commit > 64 * 1024 * 1024:
+            index.commit()
+            since_commit = 0
+        if progress is not None:
+            progress(done, len(changed))
+    index.commit()

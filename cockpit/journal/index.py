@@ -1,0 +1,390 @@
+"""The usage index: every call that other agents' transcripts tell of, each counted once.
+
+A cache in SQLite that can be made again from the transcripts. A source's cursor and the calls found
+up to it are committed together, so a kill -9 neither loses a call nor counts one twice. Calls are
+keyed by a 64-bit hash of the provider's message id: forks, resumes and replays fall together.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.tokens import Tokens
+from cockpit.journal import paths
+
+VERSION = 1
+
+Price = Callable[[Call], int | None]
+"""Nano-dollars of a call, None when no price is known."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, run TEXT UNIQUE, agent TEXT, session TEXT, parent TEXT,
+    name TEXT, project TEXT, branch TEXT, modified INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE sources (path TEXT PRIMARY KEY, agent TEXT, cursor BLOB, bad_lines INTEGER) WITHOUT ROWID;
+CREATE TABLE calls (
+    key INTEGER PRIMARY KEY, run INTEGER NOT NULL, at INTEGER, requested INTEGER, model TEXT,
+    provider TEXT, input INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,
+    cache_read INTEGER, output INTEGER, reasoning INTEGER, nano INTEGER, mark TEXT,
+    lifetime_ms INTEGER, tier TEXT, geo TEXT, searches INTEGER, tools TEXT,
+    reason TEXT);
+"""
+_INDEXES = """
+CREATE INDEX IF NOT EXISTS calls_at ON calls (at);
+CREATE INDEX IF NOT EXISTS calls_run ON calls (run);
+"""
+_INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 20) + ")"
+_REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 20) + ")"
+
+Row = tuple[Any, ...]
+
+
+class IndexBusyError(Exception):
+    """Another process writes the index now."""
+
+
+class Booked(Struct, frozen=True):
+    """What one call added to the books.
+
+    `added` and `nano` are the difference to what was booked under the same id before; `revision`
+    tells that there was something. `run` may differ from `call.run` when another file owns the id.
+    """
+
+    call: Call
+    run: str
+    added: Tokens
+    nano: int | None
+    revision: bool
+
+
+class IndexedRun(Struct, frozen=True):
+    """A run as the index knows it; empty texts are unknown."""
+
+    run: str
+    agent: str
+    session: str
+    parent: str | None
+    name: str
+    project: str
+    branch: str
+
+
+def key_of(call_id: str) -> int:
+    """The signed 64-bit key of a provider's message id."""
+    return int.from_bytes(blake2b(call_id.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+class Index:
+    """The open index. One process writes at a time; `read_only` ones never wait for it."""
+
+    def __init__(self, database: sqlite3.Connection, lock: int | None) -> None:
+        self._database = database
+        self._lock = lock
+        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """The index at `path`, made or made anew if it is missing, damaged or of another version.
+
+        Raises:
+            IndexBusyError: when another process holds it for writing.
+            FileNotFoundError: when it is to be read only and does not exist.
+        """
+        if read_only:
+            if not path.exists():
+                raise FileNotFoundError(path)
+            database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            return cls(database, None)
+        paths.private(path.parent)
+        lock = _locked(path.with_suffix(".lock"))
+        try:
+            return cls(_writable(path), lock)
+        except sqlite3.DatabaseError:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+            return cls(_writable(path), lock)
+
+    def close(self) -> None:
+        """Commits, and lets another process write."""
+        if self._lock is not None:
+            self._database.commit()
+        self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def commit(self) -> None:
+        """Makes everything since the last commit durable at once."""
+        self._database.commit()
+
+    # --- sources
+
+    def cursors(self) -> dict[str, Cursor]:
+        """How far every known source was read."""
+        rows = self._database.execute("SELECT path, cursor FROM sources")
+        return {path: _cursors.decode(cursor) for path, cursor in rows}
+
+    def bad_lines(self) -> int:
+        row = self._database.execute("SELECT total(bad_lines) FROM sources").fetchone()
+        return int(row[0])
+
+    def bad_lines_of(self, path: str) -> int:
+        row = self._database.execute(
+            "SELECT bad_lines FROM sources WHERE path = ?", (path,)
+        ).fetchone()
+        return row[0] if row else 0
+
+    def advance(self, source: Source, cursor: Cursor, bad_lines: int, *, anew: bool) -> None:
+        """Remembers how far a source was read; `anew` forgets its earlier bad lines."""
+        keep = "0" if anew else "bad_lines"
+        self._database.execute(
+            "INSERT INTO sources VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
+            f" cursor = excluded.cursor, bad_lines = {keep} + excluded.bad_lines",
+            (source.path, source.agent, _encoder.encode(cursor), bad_lines),
+        )
+
+    # --- runs
+
+    def number(
+        self, run: str, agent: str, session: str = "", parent: str | None = None, modified: int = 0
+    ) -> int:
+        """The run's number in this index, given out at its first call."""
+        number = self._numbers.get(run)
+        if number is None:
+            self._database.execute(
+                "INSERT INTO runs (run, agent, session, parent, modified) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (run) DO UPDATE SET parent = coalesce(excluded.parent, parent)",
+                (run, agent, session, parent, modified),
+            )
+            row = self._database.execute("SELECT number FROM runs WHERE run = ?", (run,)).fetchone()
+            number = self._numbers[run] = int(row[0])
+            self._names[number] = run
+        return number
+
+    def describe(self, run: str, *, name: str = "", project: str = "", branch: str = "") -> None:
+        """Remembers what a run is about; empty texts leave what was known."""
+        self._database.execute(
+            "UPDATE runs SET name = coalesce(nullif(?, ''), name),"
+            " project = coalesce(nullif(?, ''), project, ''), branch = coalesce(nullif(?, ''), branch)"
+            " WHERE run = ?",
+            (name, project, branch, run),
+        )
+
+    def runs(self) -> dict[int, IndexedRun]:
+        """Every run by its number."""
+        rows = self._database.execute(
+            "SELECT number, run, agent, session, parent, name, project, branch FROM runs"
+        )
+        return {
+            row[0]: IndexedRun(
+                row[1], row[2], row[3] or "", row[4], row[5] or "", row[6] or "", row[7] or ""
+            )
+            for row in rows
+        }
+
+    def undescribed(self) -> set[str]:
+        """Runs whose project was never looked for."""
+        return {
+            row[0] for row in self._database.execute("SELECT run FROM runs WHERE project IS NULL")
+        }
+
+    # --- calls
+
+    def book(
+        self, source: Source, calls: Iterable[Call], price: Price, modified: int = 0
+    ) -> list[Booked]:
+        """Books calls; each id once, class by class the largest figure ever told of it.
+
+        Of two files that tell of one call the run without a parent owns it, then the older file:
+        a fork copies its origin. Returns what was added, nothing for what was known.
+        """
+        merged: dict[int, Call] = {}
+        for call in calls:
+            key = key_of(call.id)
+            known = merged.get(key)
+            merged[key] = call if known is None else merge(known, call)
+        if not merged:
+            return []
+        rows = [
+            _row(key, self._number_of(source, call, modified), call, price(call))
+            for key, call in sorted(merged.items())
+        ]
+        before = self._database.total_changes
+        self._database.executemany(_INSERT, rows)
+        if self._database.total_changes - before == len(rows):
+            return [
+                Booked(merged[row[0]], merged[row[0]].run, merged[row[0]].tokens, row[12], False)
+                for row in rows
+            ]
+        return self._revise(merged, rows, price)
+
+    def _number_of(self, source: Source, call: Call, modified: int) -> int:
+        own = call.run == source.run
+        return self.number(
+            call.run,
+            source.agent,
+            source.session if own else "",
+            source.parent if own else None,
+            modified,
+        )
+
+    def _revise(self, merged: dict[int, Call], rows: list[Row], price: Price) -> list[Booked]:
+        booked = []
+        for row in rows:
+            stored = self._database.execute(
+                "SELECT * FROM calls WHERE key = ?", (row[0],)
+            ).fetchone()
+            call = merged[row[0]]
+            if stored == row:
+                continue
+            known = _call(stored, call)
+            largest = merge(known, call)
+            added = largest.tokens - known.tokens
+            owner = self._owner(stored[1], row[1])
+            nano = price(largest)
+            changed = _row(row[0], owner, largest, nano)
+            if changed == stored:
+                continue
+            self._database.execute(_REPLACE, changed)
+            delta = None if nano is None else nano - (stored[12] or 0)
+            if added != Tokens() or delta or largest.mark != known.mark:
+                booked.append(Booked(largest, self._name(owner), added, delta, revision=True))
+        return booked
+
+    def _owner(self, known: int, claims: int) -> int:
+        if known == claims:
+            return known
+        rows = self._database.execute(
+            "SELECT number FROM runs WHERE number IN (?, ?) ORDER BY parent IS NOT NULL, modified, number",
+            (known, claims),
+        )
+        return int(rows.fetchone()[0])
+
+    def _name(self, number: int) -> str:
+        if number not in self._names:
+            row = self._database.execute(
+                "SELECT run FROM runs WHERE number = ?", (number,)
+            ).fetchone()
+            self._names[number] = row[0]
+        return self._names[number]
+
+    def calls_of(self, run: str) -> Iterator[Booked]:
+        """Every call booked for a run, oldest first, as if it had just been booked."""
+        rows = self._database.execute(
+            "SELECT calls.* FROM calls JOIN runs ON runs.number = calls.run WHERE runs.run = ? ORDER BY at",
+            (run,),
+        )
+        for row in rows:
+            call = _call(row, None, run)
+            yield Booked(call, run, call.tokens, row[12], revision=False)
+
+    def spent_by_quarter(self, since: int) -> dict[int, int]:
+        """Nano-dollars of all calls since `since`, by quarters of an hour since the epoch."""
+        rows = self._database.execute(
+            "SELECT at / 900000, sum(nano) FROM calls WHERE at >= ? GROUP BY 1", (since,)
+        )
+        return {quarter: nano for quarter, nano in rows if nano}
+
+    def reprice(self, fingerprint: str, price: Price) -> int:
+        """Prices every call anew if the prices changed since it was booked; returns how many."""
+        row = self._database.execute("SELECT value FROM meta WHERE key = 'prices'").fetchone()
+        if row and row[0] == fingerprint:
+            return 0
+        rows = self._database.execute("SELECT * FROM calls").fetchall()
+        changes = [(nano, row[0]) for row in rows if (nano := price(_call(row, None))) != row[12]]
+        self._database.executemany("UPDATE calls SET nano = ? WHERE key = ?", changes)
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES ('prices', ?)", (fingerprint,))
+        return len(changes)
+
+    def query(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[Row]:
+        """Rows of a SELECT over `calls`, `runs` and `sources`."""
+        return self._database.execute(statement, arguments).fetchall()
+
+    def make_indexes(self) -> None:
+        """Secondary indexes: made after a first scan, because they make inserting dearer."""
+        self._database.executescript(_INDEXES)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_cursors = msgspec.msgpack.Decoder(Cursor)
+
+
+def merge(one: Call, other: Call) -> Call:
+    """Two tellings of one call: the largest figures, the weaker mark only if both are weak."""
+    tokens = one.tokens.largest(other.tokens)
+    surer = one if one.mark == "exact" or other.mark != "exact" else other
+    tools = one.tools + tuple(tool for tool in other.tools if tool not in one.tools)
+    return msgspec.structs.replace(
+        surer,
+        run=one.run,
+        at=min(one.at, other.at) if one.at and other.at else one.at or other.at,
+        requested=one.requested or other.requested,
+        lifetime_ms=one.lifetime_ms or other.lifetime_ms,
+        searches=max(one.searches, other.searches),
+        tokens=tokens,
+        tools=tools,
+    )
+
+
+def _row(key: int, run: int, call: Call, nano: int | None) -> Row:
+    tokens = call.tokens
+    return (
+        key, run, call.at, call.requested, call.model, call.provider,
+        tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
+        tokens.output, tokens.reasoning, nano, call.mark, call.lifetime_ms,
+        call.tier, call.geo, call.searches, ",".join(call.tools), call.reason,
+    )  # fmt: skip
+
+
+def _call(row: Row, like: Call | None, run: str = "") -> Call:
+    return Call(
+        id=like.id if like else f"{row[0] & 0xFFFFFFFFFFFFFFFF:016x}",
+        run=like.run if like else run,
+        at=row[2],
+        requested=row[3],
+        model=row[4],
+        provider=row[5],
+        tokens=Tokens(*row[6:12]),
+        mark=row[13],
+        lifetime_ms=row[14],
+        tier=row[15],
+        geo=row[16],
+        searches=row[17],
+        tools=tuple(row[18].split(",")) if row[18] else (),
+        reason=row[19],
+    )
+
+
+def _locked(path: Path) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise IndexBusyError(str(path)) from error
+    return lock
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        for kind, name in database.execute(
+            "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        ).fetchall():
+            database.execute(f"DROP {kind} IF EXISTS {name}")
+        database.executescript(_SCHEMA)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+    return database
