@@ -1,0 +1,1 @@
+"""What models cost: genai-prices compiled, corrected by our overlay and the user's."""

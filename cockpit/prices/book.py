@@ -1,0 +1,133 @@
+"""The price book: what a model costs at a moment, at a prompt size, in a tier, at a place.
+
+Unknown is None, never zero. After the first question about a model an answer costs about a
+microsecond.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from cockpit.core.price import cost as cost_at
+from cockpit.core.tokens import Tokens
+from cockpit.prices import base, overlay
+from cockpit.prices.entry import Draft, Entry, Layers, Quote
+from cockpit.prices.names import Names
+
+CACHED = "prices.json"
+"""File in the cache directory with a table newer than the shipped one."""
+
+_RULES = b"rules 1"  # counted up when the code prices the same tables differently
+_REMEMBERED = 4096  # ids come from logs, so a hostile one could name any number of models
+
+_Asked = tuple[str, str, str, str]
+"""Model, provider, tier and geo, as they came."""
+
+
+class Book:
+    """Prices from the compiled table, our overlay and the user's, the later one winning."""
+
+    def __init__(self, table: bytes, ours: bytes, users: bytes = b"", path: Path = Path()) -> None:
+        """Raises `OverlayError` for a bad overlay and `msgspec.MsgspecError` for a bad table."""
+        self._data = (table, ours, users)
+        self._table = base.decode(table)
+        layers: Layers = (("overlay", overlay.parse(ours, overlay.SHIPPED)),)
+        if users:
+            layers = (*layers, ("user", overlay.parse(users, path)))
+        self._layers = layers
+        self._names = Names(self._table, [laid for _, laid in layers])
+        self._entries: dict[_Asked, Entry] = {}
+        self._constants: dict[_Asked, Quote | None] = {}
+
+    @classmethod
+    def load(cls, user_overlay: Path | None = None, cache_dir: Path | None = None) -> "Book":
+        """The shipped prices, or newer ones compiled into `cache_dir`; a missing file is no overlay.
+
+        Raises:
+            OverlayError: when the user's overlay has a mistake; the text says where.
+        """
+        users = user_overlay.read_bytes() if user_overlay and user_overlay.exists() else b""
+        ours = overlay.SHIPPED.read_bytes()
+        path = user_overlay or Path()
+        shipped = base.SHIPPED.read_bytes()
+        newer = _newer(shipped, cache_dir)
+        if newer is not None:
+            try:
+                return cls(newer, ours, users, path)
+            except msgspec.MsgspecError:
+                pass  # a damaged cache must not cost the user the shipped prices
+        return cls(shipped, ours, users, path)
+
+    @property
+    def genai_prices(self) -> str:
+        """Version of genai-prices that the table was compiled from."""
+        return self._table.genai_prices
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever a price may have: what was priced under another one is priced anew."""
+        from hashlib import blake2b
+
+        digest = blake2b(_RULES, digest_size=12)
+        for part in self._data:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def quote(
+        self,
+        model: str,
+        provider: str = "",
+        *,
+        at: int,
+        prompt: int = 0,
+        tier: str = "",
+        geo: str = "",
+    ) -> Quote | None:
+        """Prices of a request with `prompt` tokens (all classes) at `at` ms; None is unpriced."""
+        asked = (model, provider, tier, geo)
+        try:
+            return self._constants[asked]
+        except KeyError:
+            entry = self._entries.get(asked) or self._looked_up(asked)
+        return entry.quote(at, prompt) if entry else None
+
+    def cost(
+        self,
+        model: str,
+        provider: str,
+        tokens: Tokens,
+        at: int,
+        tier: str = "",
+        geo: str = "",
+        searches: int = 0,
+    ) -> int | None:
+        """Nano-dollars of a call with its web searches; None when any part of it has no price."""
+        quote = self.quote(model, provider, at=at, prompt=tokens.prompt, tier=tier, geo=geo)
+        if quote is None:
+            return None
+        nano = cost_at(tokens, quote.rates)
+        if not searches:
+            return nano
+        return None if quote.search is None else nano + (searches * quote.search + 500) // 1000
+
+    def _looked_up(self, asked: _Asked) -> Entry | None:
+        if len(self._entries) + len(self._constants) >= _REMEMBERED:
+            self._entries.clear()
+            self._constants.clear()
+        model, provider, tier, geo = asked
+        found = self._names.find(model, provider)
+        entry = Entry(Draft(found, tier, geo, self._layers)) if found else None
+        if entry is None or entry.constant:
+            self._constants[asked] = entry.quote(0, 0) if entry else None
+        else:
+            self._entries[asked] = entry
+        return entry
+
+
+def _newer(shipped: bytes, cache_dir: Path | None) -> bytes | None:
+    path = cache_dir / CACHED if cache_dir else None
+    if path is None or not path.exists():
+        return None
+    cached = path.read_bytes()
+    return cached if base.version(cached) > base.version(shipped) else None

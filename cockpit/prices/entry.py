@@ -1,0 +1,309 @@
+"""One model under one tier at one place: its prices over time and prompt size."""
+
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from cockpit.core.money import NANO
+from cockpit.core.price import CacheRule, Rates
+from cockpit.prices import base
+from cockpit.prices.names import Found
+from cockpit.prices.overlay import Above, CacheTable, GeoRule, ModelRule, Overlay, WeekdayRule
+
+Source = Literal["base", "overlay", "user"]
+Layers = tuple[tuple[Source, Overlay], ...]
+"""The overlays in rising order of authority."""
+
+_NEUTRAL_TIERS = frozenset({"", "standard", "default", "auto", "standard_only"})
+_PRICED = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "search")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_ONE = Decimal(1)
+
+
+class Quote(Struct, frozen=True):
+    """What a request costs. `search` is nano-dollars per thousand web searches, None if unknown.
+
+    `source` is the highest authority that had a say in the prices. `conditions` says in words
+    what made them so (dates, hours, prompt size, tier, place). `local` marks a model on the
+    user's machine, whose tokens cost no money; `assumed` a price of the model's maker because
+    the provider named is unknown to us.
+    """
+
+    rates: Rates
+    window: int | None
+    cache: CacheRule
+    source: Source
+    model: str
+    provider: str
+    search: int | None = None
+    conditions: tuple[str, ...] = ()
+    local: bool = False
+    assumed: bool = False
+
+
+class Entry:
+    """Answers for one model; every distinct answer is made once and kept."""
+
+    def __init__(self, draft: "Draft") -> None:
+        self._draft = draft
+        self._timed = draft.timed()
+        self._thresholds = draft.thresholds()
+        self._quotes: dict[tuple[int, int], Quote | None] = {}
+        self.constant = not (self._timed or self._thresholds)
+        """Whether neither time nor prompt size changes the answer."""
+
+    def quote(self, at: int, prompt: int) -> Quote | None:
+        """The price of a request with `prompt` tokens at `at` ms; None when it has none then."""
+        active = 0
+        for bit, constraint in enumerate(self._timed):
+            if constraint.active(at):
+                active |= 1 << bit
+        above = 0
+        for threshold in self._thresholds:
+            if prompt > threshold:
+                above = threshold
+        key = (active, above)
+        try:
+            return self._quotes[key]
+        except KeyError:
+            quote = self._quotes[key] = self._draft.quote(at, prompt, above)
+            return quote
+
+
+class Draft:
+    """Lays the overlays over what the table says of a model."""
+
+    def __init__(self, found: Found, tier: str, geo: str, layers: Layers) -> None:
+        model = found.model
+        self.found = found
+        self.id = model.id if model else found.name
+        self._names = {self.id.lower(), found.name}
+        self.tier = "" if tier.lower() in _NEUTRAL_TIERS else tier.lower()
+        self.geo = geo.lower()
+        self.conditions = list(model.conditions) if model else []
+        kept = model.variants if model and not found.borrowed else []
+        self.variants = [variant for variant in kept if variant.tier == self.tier]
+        self.window = model.window if model else None
+        self.source: Source = "base"
+        self.long_write: Decimal | None = None
+        self.cache = CacheRule()
+        for source, overlay in layers:
+            self._lay(source, overlay)
+        self.window = found.window or self.window
+        self.tier_factor = self._tier_factor(layers)
+        self.geo_factor = self._geo_factor(layers)
+
+    def _lay(self, source: Source, overlay: Overlay) -> None:
+        for weekdays in overlay.weekdays:
+            if self._means(weekdays.provider, weekdays.names):
+                self.conditions = [_on_days(item, weekdays) for item in self.conditions]
+                self.source = source
+        for rule in overlay.model:
+            if self._means(rule.provider, rule.names):
+                self._apply(source, rule)
+        for table in overlay.cache:
+            if self._means(table.provider, table.names):
+                self.cache = _cache_rule(table)
+
+    def _apply(self, source: Source, rule: ModelRule) -> None:
+        self.window = rule.window or self.window
+        changes = _changes(rule)
+        if changes:
+            self.conditions = _overridden(self.conditions, changes, rule.since)
+            self.variants = []
+        if rule.cache_write_1h_factor is not None or "cache_write_1h" in changes:
+            self.long_write = rule.cache_write_1h_factor
+        if changes or rule.cache_write_1h_factor is not None:
+            self.source = source
+
+    def _means(self, provider: str, patterns: tuple[str, ...]) -> bool:
+        if provider and provider != self.found.provider:
+            return False
+        return any(
+            fnmatchcase(name, pattern.lower()) for name in self._names for pattern in patterns
+        )
+
+    def _tier_factor(self, layers: Layers) -> Decimal | None:
+        if not self.tier:
+            return _ONE
+        factors = [
+            rule.factor
+            for _, overlay in layers
+            for rule in overlay.tier
+            if rule.tier == self.tier and self._means(rule.provider, rule.names)
+        ]
+        return factors[-1] if factors else None
+
+    def _geo_factor(self, layers: Layers) -> Decimal | None:
+        """None for a place without a price at a provider that prices places."""
+        rules = [rule for _, overlay in layers for rule in overlay.geo]
+        ours = [rule for rule in rules if rule.provider == self.found.provider]
+        if not self.geo or not ours:
+            return _ONE
+        factors = [rule.factor for rule in ours if self._at_place(rule)]
+        return factors[-1] if factors else None
+
+    def _at_place(self, rule: GeoRule) -> bool:
+        return self.geo in rule.geo and self._means(rule.provider, rule.names)
+
+    def timed(self) -> tuple[base.Constraint, ...]:
+        """Constraints whose being in force changes the answer."""
+        every = [item.when for item in self.conditions] + [item.when for item in self.variants]
+        return tuple(when for when in every if when != base.ALWAYS)
+
+    def thresholds(self) -> tuple[int, ...]:
+        """Prompt sizes above which the price changes, rising."""
+        prices = [item.prices for item in self.conditions]
+        prices += [item.prices for item in self.variants]
+        steps = [getattr(item, name) for item in prices for name in _PRICED]
+        starts = {start for step in steps if isinstance(step, list) for start in step[1::2]}
+        return tuple(sorted(starts))
+
+    def quote(self, at: int, prompt: int, above: int) -> Quote | None:
+        """The answer at a moment; None when the model, tier or place has no price then."""
+        if self.found.local:
+            return self._quote(Rates(0, 0, 0, 0, 0), 0, ("local: no money price",))
+        if not self.conditions or self.geo_factor is None:
+            return None
+        condition = _in_force(self.conditions, at)
+        variants = [variant for variant in self.variants if variant.when.active(at)]
+        factor = _ONE if variants else self.tier_factor
+        if factor is None:
+            return None
+        prices = {name: _step(_first(name, condition.prices, variants), prompt) for name in _PRICED}
+        rates = self._rates(prices, factor * self.geo_factor)
+        words = self._words(condition, above)
+        return None if rates is None else self._quote(rates, prices["search"], words)
+
+    def _rates(self, prices: dict[str, int | None], factor: Decimal) -> Rates | None:
+        enter, leave = prices["input"], prices["output"]
+        if enter is None or leave is None:
+            return None
+        write = _either(prices["cache_write_5m"], enter)
+        long_write = _either(prices["cache_write_1h"], write)
+        if self.long_write is not None:
+            long_write = times(enter, self.long_write)
+        read = _either(prices["cache_read"], enter)
+        return Rates(*(times(rate, factor) for rate in (enter, write, long_write, read, leave)))
+
+    def _quote(self, rates: Rates, search: int | None, words: tuple[str, ...]) -> Quote:
+        return Quote(
+            rates=rates,
+            window=self.window,
+            cache=self.cache,
+            source="overlay" if self.found.local and self.source == "base" else self.source,
+            model=self.id,
+            provider=self.found.provider,
+            search=search,
+            conditions=words,
+            local=self.found.local,
+            assumed=self.found.assumed,
+        )
+
+    def _words(self, condition: base.Condition, above: int) -> tuple[str, ...]:
+        said = [
+            _when(condition.when),
+            f"prompt above {above} tokens" if above else "",
+            f"tier {self.tier}" if self.tier else "",
+            f"geo {self.geo} x{self.geo_factor}" if self.geo and self.geo_factor != _ONE else "",
+        ]
+        return tuple(filter(None, said))
+
+
+def times(rate: int, factor: Decimal) -> int:
+    """A rate times a factor, rounded half up to a nano-dollar per million tokens."""
+    return rate if factor == _ONE else int((rate * factor).to_integral_value(ROUND_HALF_UP))
+
+
+def moment(day: date) -> int:
+    """Milliseconds since the epoch at the start of a UTC day."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+
+
+def _in_force(conditions: list[base.Condition], at: int) -> base.Condition:
+    active = (item for item in reversed(conditions) if item.when.active(at))
+    return next(active, conditions[0])
+
+
+def _first(name: str, standard: base.Prices, variants: list[base.Variant]) -> base.Price:
+    given: list[base.Price] = [getattr(variant.prices, name) for variant in variants]
+    return next((price for price in given if price is not None), getattr(standard, name))
+
+
+def _step(price: base.Price, prompt: int) -> int | None:
+    if not isinstance(price, list):
+        return price
+    amount = price[0]
+    for start, dearer in zip(price[1::2], price[2::2], strict=True):
+        if prompt > start:
+            amount = dearer
+    return amount
+
+
+def _either(price: int | None, general: int) -> int:
+    return general if price is None else price
+
+
+def _on_days(condition: base.Condition, rule: WeekdayRule) -> base.Condition:
+    if condition.when.start is None:
+        return condition
+    days = sum(1 << _DAYS.index(day) for day in set(rule.days))
+    return replace(condition, when=replace(condition.when, days=days))
+
+
+def _cache_rule(table: CacheTable) -> CacheRule:
+    ttl, long_ttl = table.ttl_s, table.long_ttl_s
+    return CacheRule(
+        ttl_ms=None if ttl is None else ttl * 1000,
+        long_ttl_ms=None if long_ttl is None else long_ttl * 1000,
+        policy=table.policy,
+        clock=table.clock,
+    )
+
+
+def _nano(dollars: Decimal) -> int:
+    return times(NANO, dollars)
+
+
+def _changes(rule: ModelRule) -> dict[str, base.Price]:
+    changes: dict[str, base.Price] = {}
+    for name in _PRICED:
+        value: Decimal | None = getattr(rule, name)
+        if value is not None:
+            changes[name] = _stepped(name, value, rule.above)
+    return changes
+
+
+def _stepped(name: str, value: Decimal, above: list[Above]) -> base.Price:
+    steps: list[int] = []
+    for item in sorted(above, key=lambda item: item.tokens):
+        dearer: Decimal | None = asdict(item).get(name)
+        if dearer is not None:
+            steps += [item.tokens, _nano(dearer)]
+    return [_nano(value), *steps] if steps else _nano(value)
+
+
+def _overridden(
+    conditions: list[base.Condition], changes: dict[str, base.Price], since: date | None
+) -> list[base.Condition]:
+    if since is None:
+        held = conditions or [base.Condition(base.Prices())]
+        return [replace(item, prices=replace(item.prices, **changes)) for item in held]
+    everyday = [item.prices for item in conditions if item.when.start is None]
+    before = everyday[-1] if everyday else base.Prices()
+    newest = base.Condition(replace(before, **changes), base.Constraint(since=moment(since)))
+    return [*conditions, newest]
+
+
+def _when(constraint: base.Constraint) -> str:
+    if constraint.since is not None:
+        return f"since {datetime.fromtimestamp(constraint.since / 1000, UTC):%Y-%m-%d}"
+    if constraint.start is None:
+        return ""
+    days = "+".join(day for bit, day in enumerate(_DAYS) if constraint.days >> bit & 1)
+    hours = "-".join(f"{at // 60:02d}:{at % 60:02d}" for at in (constraint.start, constraint.end))
+    return f"{hours} UTC" if constraint.days == 127 else f"{hours} UTC {days}"
