@@ -180,7 +180,7 @@ def opening_story(place: Place, until: int) -> list[Event]:
     source, adapter = place.source, place.adapter
     if source.form != "lines":
         return []
-    head = tail.Cursor(offset=0, head=b"")
+    head = Cursor()
     starts = [(0, min(until, HEAD_BYTES))]
     if until > HEAD_BYTES:
         starts.append((max(HEAD_BYTES, until - TAIL_BYTES), until))
