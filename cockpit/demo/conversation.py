@@ -1,0 +1,120 @@
+"""What a model was asked and what it answers, whatever the wire."""
+
+import math
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cockpit.core.tokens import NO_TOKENS, Tokens
+
+CHARACTERS_PER_TOKEN = 4
+
+_canonical = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """JSON with sorted keys: the text that is hashed and counted."""
+    return _canonical.encode(value).decode()
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text in the demo's tokenizer: one for every four characters begun."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+class Tool(Struct, frozen=True):
+    """A tool the agent offers; `parameters` is its JSON schema."""
+
+    name: str
+    parameters: dict[str, Any]
+
+
+class Said(Struct, frozen=True):
+    """One thing in the conversation: text of a role, a call asked for, or a tool's result."""
+
+    role: str
+    text: str = ""
+    call: str = ""
+
+
+class Conversation(Struct, frozen=True):
+    """A request in words that all dialects share."""
+
+    model: str
+    said: tuple[Said, ...]
+    tools: tuple[Tool, ...] = ()
+    stream: bool = False
+    limit: int | None = None
+
+    def user_texts(self) -> list[str]:
+        """What people said: agents also send reminders and context as user text, in tags."""
+        return [said.text for said in self.said if _by_a_person(said)]
+
+    def step(self) -> int:
+        """How many calls the model has asked for since a person last spoke."""
+        count = 0
+        for said in reversed(self.said):
+            if _by_a_person(said):
+                break
+            count += said.role == "call"
+        return count
+
+    def last_result(self) -> str:
+        return next((said.text for said in reversed(self.said) if said.role == "result"), "")
+
+
+def _by_a_person(said: Said) -> bool:
+    return said.role == "user" and not said.text.lstrip().startswith("<")
+
+
+class Call(Struct, frozen=True):
+    """A tool call the model asks for."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Answer(Struct, frozen=True):
+    """What the model says, and how long it takes: time to first byte, then tokens per second."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    reasoning: int = 0
+    first_byte_ms: int = 120
+    tokens_per_s: float = 120.0
+
+    @property
+    def output(self) -> int:
+        """Tokens of everything the model wrote, its thinking included."""
+        written = count_tokens(self.text) if self.text else 0
+        calls = sum(count_tokens(call.name + canonical(call.arguments)) for call in self.calls)
+        return max(1, written + calls + self.reasoning)
+
+
+class Reply(Struct, frozen=True):
+    """An answer on its way to one client: with an id, ids of its calls, and the bill."""
+
+    id: str
+    model: str
+    created: int
+    answer: Answer
+    call_ids: tuple[str, ...]
+    tokens: Tokens = NO_TOKENS
+    lifetimes_s: tuple[float, float] = (300.0, 3600.0)
+    cut: bool = False
+
+    def numbered_calls(self) -> list[tuple[str, Call]]:
+        return list(zip(self.call_ids, self.answer.calls, strict=True))
+
+
+class Chunk(Struct, frozen=True):
+    """A piece of a stream: `data` to write once the model has produced `output` tokens in all."""
+
+    data: bytes
+    output: int
+
+
+def pieces(text: str, size: int = 48) -> list[str]:
+    """Text cut into what one stream event carries."""
+    return [text[at : at + size] for at in range(0, len(text), size)]

@@ -1,0 +1,315 @@
+"""The simulated provider: a server on loopback that answers by script and bills honestly.
+
+`python -m cockpit.demo.provider` serves until its standard input closes; the first line it prints
+is JSON with its `url`. A path may begin with `/run/<name>`: the name is kept with each request.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from types import ModuleType
+from typing import Any, cast
+
+import msgspec
+from aiohttp import web
+
+from cockpit.core.tokens import Tokens
+from cockpit.demo import scripts
+from cockpit.demo.account import Account
+from cockpit.demo.cache import BadBreakpointsError
+from cockpit.demo.conversation import Answer, Reply
+from cockpit.demo.dialects import Body, Dialect, anthropic, chat, ollama, responses
+from cockpit.demo.exchange import BadRequestError, Exchange, Served, first_byte_ms, limited
+
+MODELS = (
+    "claude-opus-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "gpt-6.1-sol",
+    "gpt-6.1-terra",
+)
+LOCAL_MODELS = ("qwen3-coder:30b",)
+
+CLIENT_MAX_BYTES = 64 * 1024 * 1024
+KEEP_SERVED = 100_000
+
+
+class Provider:
+    """A server on 127.0.0.1; `url` is known once it has started.
+
+    `time_scale` divides the documented cache lifetimes; `clock` gives milliseconds since the epoch
+    and decides what is still cached.
+    """
+
+    def __init__(self, time_scale: float = 1.0, clock: Callable[[], int] | None = None) -> None:
+        self.account = Account(time_scale)
+        self.url = ""
+        self._clock = clock or (lambda: time.time_ns() // 1_000_000)
+        self.recorded = asyncio.Event()
+        self._served: list[Served] = []
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> "Provider":
+        application = web.Application(client_max_size=CLIENT_MAX_BYTES)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(
+            application, handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def served(self) -> list[Served]:
+        """Every request so far, in the order in which they ended."""
+        return list(self._served)
+
+    def report(self) -> Body:
+        """What `GET /_served` answers."""
+        return {
+            "lifetimes_s": self.account.lifetimes_s(),
+            "time_scale": self.account.time_scale,
+            "served": [msgspec.to_builtins(served) for served in self._served],
+        }
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        path, run = split_run(request.path)
+        if path == "/_served":
+            return _json(self.report())
+        operation = self._routes().get((request.method, path))
+        if operation is not None:
+            return await operation(request, path, run)
+        if request.method == "HEAD" and path == "/":
+            return web.Response()
+        return self._refused(request, path, run, 404, f"Not found: {request.method} {path}")
+
+    def _routes(
+        self,
+    ) -> dict[tuple[str, str], Callable[[web.Request, str, str], Awaitable[web.StreamResponse]]]:
+        return {
+            ("POST", "/v1/messages"): partial(self._model_call, "anthropic"),
+            ("POST", "/v1/messages/count_tokens"): partial(self._count, anthropic),
+            ("POST", "/v1/chat/completions"): partial(self._model_call, "chat"),
+            ("POST", "/v1/responses"): partial(self._model_call, "responses"),
+            ("POST", "/v1/responses/input_tokens"): partial(self._count, responses),
+            ("GET", "/v1/models"): self._models,
+            ("POST", "/api/chat"): partial(self._model_call, "ollama"),
+            ("POST", "/api/generate"): self._generate,
+            ("GET", "/api/ps"): self._loaded,
+            ("GET", "/api/tags"): self._tags,
+            ("GET", "/"): self._greet,
+        }
+
+    async def _model_call(
+        self, name: str, request: web.Request, path: str, run: str
+    ) -> web.StreamResponse:
+        dialect = DIALECTS[name]
+        exchange = Exchange(request, path, run, name, self._clock())
+        body: Body | None = None
+        try:
+            body = await _body(request)
+            return await self._answer(exchange, dialect, body)
+        except BadRequestError as bad:
+            exchange.status = 400
+            return _json(dialect.error(400, str(bad)), 400)
+        except (asyncio.CancelledError, ConnectionError):
+            exchange.cancelled = True
+            raise
+        finally:
+            if name == "ollama" and exchange.reply is not None and body is not None:
+                ollama.finished(body, self.account, self._clock())
+            self._record(exchange.served(self._clock()))
+
+    async def _answer(self, exchange: Exchange, dialect: Dialect, body: Body) -> web.StreamResponse:
+        try:
+            conversation = dialect.read(body)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise BadRequestError(f"the request is malformed: {error!r}") from error
+        script = scripts.choose(conversation, exchange.request.headers.get(scripts.HEADER))
+        answer, cut = limited(script(conversation), conversation)
+        if conversation.limit == 0 and conversation.stream:
+            raise BadRequestError("max_tokens: 0 cannot be used with streaming.")
+        exchange.reply = reply = self._billed(exchange, dialect, body, answer, cut)
+        await asyncio.sleep(first_byte_ms(body, answer) / 1000)
+        if not conversation.stream:
+            await asyncio.sleep(reply.tokens.output / answer.tokens_per_s)
+            exchange.output = reply.tokens.output
+            return _json(dialect.whole(body, reply), headers=self._headers())
+        return await self._stream(exchange, dialect, body, reply)
+
+    def _billed(
+        self, exchange: Exchange, dialect: Dialect, body: Body, answer: Answer, cut: bool
+    ) -> Reply:
+        visible = exchange.at + answer.first_byte_ms
+        try:
+            prompt = dialect.bill(body, self.account, exchange.at, visible)
+        except BadBreakpointsError as error:
+            raise BadRequestError(str(error)) from error
+        output = 0 if body.get("max_tokens") == 0 else answer.output
+        lifetimes = self.account.lifetimes_s()
+        wires = ("5m", "1h") if exchange.name == "anthropic" else ("30m", "12h")
+        return Reply(
+            id=dialect.new_id(),
+            model=str(body["model"]),
+            created=exchange.at,
+            answer=answer,
+            call_ids=tuple(dialect.new_call_id() for _ in answer.calls),
+            tokens=prompt + Tokens(output=output, reasoning=min(answer.reasoning, output)),
+            lifetimes_s=(lifetimes[wires[0]], lifetimes[wires[1]]),
+            cut=cut,
+        )
+
+    async def _stream(
+        self, exchange: Exchange, dialect: Dialect, body: Body, reply: Reply
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={"Content-Type": dialect.CONTENT_TYPE, **self._headers()}
+        )
+        await response.prepare(exchange.request)
+        started = time.monotonic()
+        for chunk in dialect.stream(body, reply):
+            due = started + chunk.output / reply.answer.tokens_per_s
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await response.write(chunk.data)
+            exchange.output = chunk.output
+        await response.write_eof()
+        return response
+
+    def _headers(self) -> dict[str, str]:
+        lifetimes = self.account.lifetimes_s()
+        told = ", ".join(f"{name}={seconds:g}s" for name, seconds in lifetimes.items())
+        return {"x-demo-cache-lifetimes": told}
+
+    def _record(self, served: Served) -> None:
+        self._served.append(served)
+        del self._served[:-KEEP_SERVED]
+        self.recorded.set()
+
+    def _refused(
+        self, request: web.Request, path: str, run: str, status: int, message: str
+    ) -> web.Response:
+        name = guess_dialect(path, request.headers)
+        now = self._clock()
+        self._record(Served(at=now, ended=now, dialect=name, path=path, run=run, status=status))
+        return _json(DIALECTS[name].error(status, message), status)
+
+    async def _count(
+        self, dialect: ModuleType, request: web.Request, path: str, run: str
+    ) -> web.StreamResponse:
+        try:
+            return _json(dialect.count(await _body(request)))
+        except (BadRequestError, KeyError, TypeError, AttributeError) as error:
+            return self._refused(request, path, run, 400, str(error))
+
+    async def _models(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
+        if guess_dialect(path, request.headers) == "anthropic":
+            return _json(anthropic.model_list(MODELS))
+        return _json(chat.model_list(MODELS))
+
+    async def _generate(self, request: web.Request, path: str, run: str) -> web.StreamResponse:
+        """Only the form that keeps a model warm: a model and no prompt."""
+        try:
+            body = await _body(request)
+        except BadRequestError as error:
+            return self._refused(request, path, run, 400, str(error))
+        if body.get("prompt") or "model" not in body:
+            return self._refused(request, path, run, 400, "only a model without a prompt")
+        now, model = self._clock(), str(body["model"])
+        self.account.resident(model).end(now, ollama.keep_alive_ms(body, self.account))
+        created = ollama.rfc3339(now)
+        done = {"response": "", "done": True, "done_reason": "load"}
+        return _json({"model": model, "created_at": created, **done})
+
+    async def _loaded(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
+        return _json(ollama.process_list(self.account, self._clock()))
+
+    async def _tags(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
+        return _json(ollama.tag_list(LOCAL_MODELS))
+
+    async def _greet(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
+        return web.Response(text="cockpit's simulated provider; see /_served")
+
+
+DIALECTS: dict[str, Dialect] = {
+    "anthropic": cast("Dialect", anthropic),
+    "chat": cast("Dialect", chat),
+    "responses": cast("Dialect", responses),
+    "ollama": cast("Dialect", ollama),
+}
+
+
+def split_run(path: str) -> tuple[str, str]:
+    """`/run/<name>/v1/messages` as path and name; paths of SDKs that add no `/v1` get it."""
+    run = ""
+    if path.startswith("/run/"):
+        _, _, run, *rest = path.split("/", 3)
+        path = "/" + (rest[0] if rest else "")
+    return path, run
+
+
+def guess_dialect(path: str, headers: Any) -> str:  # noqa: ANN401 - any mapping of headers
+    """Whose error shape an unknown route gets."""
+    if path.startswith("/api/"):
+        return "ollama"
+    if "anthropic-version" in headers or path.startswith("/v1/messages"):
+        return "anthropic"
+    return "responses" if path.startswith("/v1/responses") else "chat"
+
+
+async def _body(request: web.Request) -> Body:
+    try:
+        body = msgspec.json.decode(await request.read())
+    except msgspec.DecodeError as error:
+        raise BadRequestError(f"the body is no JSON: {error}") from error
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+        raise BadRequestError("model: Field required")
+    return body
+
+
+def _json(body: Body, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(body),
+        status=status,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+async def serve(time_scale: float) -> None:
+    """Serve until standard input closes: whoever started the demo holds its other end."""
+    async with Provider(time_scale) as provider:
+        announcement = {"url": provider.url, "lifetimes_s": provider.account.lifetimes_s()}
+        sys.stdout.buffer.write(msgspec.json.encode(announcement) + b"\n")
+        sys.stdout.flush()
+        with suppress(asyncio.CancelledError):
+            await _closed(sys.stdin.buffer)
+
+
+async def _closed(stream: Any) -> None:  # noqa: ANN401 - a binary stream
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, stream)
+    while await reader.read(4096):
+        pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m cockpit.demo.provider", description=__doc__)
+    parser.add_argument("--time-scale", type=float, default=1.0)
+    options = parser.parse_args(arguments)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(options.time_scale))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""What the simulated models answer: plain functions of the conversation.
+
+A script is chosen by the request header `x-demo-script`, else by a marker such as `[[sleep]]` in
+what the user said, else it is `loop`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cockpit.demo.conversation import Answer, Call, Conversation, Tool
+
+Script = Callable[[Conversation], Answer]
+
+HEADER = "x-demo-script"
+
+SHELL_TOOLS = (
+    "Bash",
+    "bash",
+    "exec_command",
+    "shell",
+    "shell_command",
+    "local_shell",
+    "run_shell_command",
+)
+WRITE_TOOLS = ("Write", "write", "write_file")
+AGENT_TOOLS = ("Agent", "Task")
+
+_MARKER = re.compile(r"\[\[([a-z-]+)\]\]")
+_CONTINUED = re.compile(r"continues after step (\d+)")
+_SESSION = re.compile(r"session ID (\d+)", re.IGNORECASE)
+
+
+def choose(conversation: Conversation, header: str | None = None) -> Script:
+    """The script for a request; an unknown name falls through to the next rule."""
+    if header in SCRIPTS:
+        return SCRIPTS[header]
+    for text in reversed(conversation.user_texts()):
+        for name in _MARKER.findall(text):
+            if name in SCRIPTS:
+                return SCRIPTS[name]
+    return loop
+
+
+def continued_after(step: int) -> str:
+    """What an agent tells the model when it compacts, so that the work goes on where it was."""
+    return f"The session continues after step {step}; earlier turns were compacted."
+
+
+def _step(conversation: Conversation) -> int:
+    last = conversation.user_texts()[-1:]
+    match = _CONTINUED.search(last[0]) if last else None
+    return conversation.step() + (int(match[1]) if match else 0)
+
+
+def _tool(conversation: Conversation, names: tuple[str, ...]) -> Tool | None:
+    offered = {tool.name: tool for tool in conversation.tools}
+    return next((offered[name] for name in names if name in offered), None)
+
+
+def shell(conversation: Conversation, command: str, why: str) -> tuple[Call, ...]:
+    """A call of the agent's own shell tool, with the arguments its schema names; none without it."""
+    tool = _tool(conversation, SHELL_TOOLS)
+    if tool is None:
+        return ()
+    fields: Mapping[str, Any] = tool.parameters.get("properties") or {}
+    name = "cmd" if "cmd" in fields else "command"
+    listed = (fields.get(name) or {}).get("type") == "array"
+    arguments: dict[str, Any] = {name: ["bash", "-lc", command] if listed else command}
+    if "description" in fields:
+        arguments["description"] = why
+    return (Call(tool.name, arguments),)
+
+
+def write(conversation: Conversation, path: str, content: str) -> tuple[Call, ...]:
+    """A call that writes a file: by the agent's write tool, else by its shell."""
+    tool = _tool(conversation, WRITE_TOOLS)
+    if tool is None:
+        return shell(conversation, f"cat > {path} <<'EOF'\n{content}EOF", f"Write {path}")
+    fields = tool.parameters.get("properties") or {}
+    return (
+        Call(
+            tool.name, {"file_path" if "file_path" in fields else "path": path, "content": content}
+        ),
+    )
+
+
+def loop(conversation: Conversation) -> Answer:
+    """A short tool loop for any agent: look, write a note, check, report."""
+    if not conversation.tools:
+        return text(conversation)
+    match conversation.step():
+        case 0:
+            return Answer(
+                "I look at the project first.", shell(conversation, "ls -la", "List files")
+            )
+        case 1:
+            note = "# Notes\n\nLooked at the project; nothing is broken.\n"
+            command = f"cat > NOTES.md <<'EOF'\n{note}EOF"
+            return Answer("I keep a note.", shell(conversation, command, "Write a note"))
+        case 2:
+            command = "git status --short && wc -l NOTES.md"
+            return Answer("Check what changed.", shell(conversation, command, "Show changes"))
+    return Answer("Done: NOTES.md says what I found, nothing else was touched.")
+
+
+def text(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation
+    """One short answer without tools."""
+    return Answer("Look at the project and keep a note")
+
+
+def slow(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation
+    """A long answer, slowly: something to cancel."""
+    return Answer("This takes a while. " * 400, tokens_per_s=20.0)
+
+
+def sleep(conversation: Conversation) -> Answer:
+    """A tool call that runs for ten minutes: something to interrupt."""
+    if conversation.step() == 0:
+        calls = shell(conversation, "sleep 600", "Wait for the build")
+        return Answer("The build takes ten minutes; I wait for it.", _patient(conversation, calls))
+    running = _SESSION.search(conversation.last_result())
+    if running and _tool(conversation, ("write_stdin",)):
+        waiting = {"session_id": int(running[1]), "chars": "", "yield_time_ms": 300_000}
+        return Answer("Still building.", (Call("write_stdin", waiting),))
+    return Answer("The build is done.")
+
+
+def _patient(conversation: Conversation, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """Longest waits that the shell tools of Claude Code and Codex allow."""
+    patient = []
+    for call in calls:
+        tool = _tool(conversation, (call.name,))
+        fields = (tool.parameters.get("properties") or {}) if tool else {}
+        waits = {"timeout": 600_000, "yield_time_ms": 300_000}
+        chosen = {name: wait for name, wait in waits.items() if name in fields}
+        patient.append(Call(call.name, call.arguments | chosen))
+    return tuple(patient)
+
+
+RULES = ("digits", "spaces", "quotes", "lists", "dashes", "words", "signs", "dates")
+
+
+def _rule(number: int) -> tuple[str, str]:
+    name = f"{RULES[number % len(RULES)]}_{number}"
+    return name, f'"""Rule {number}."""\n\n\ndef {name}(text):\n    return text[:{number + 1}]\n'
+
+
+def port(conversation: Conversation) -> Answer:
+    """Healthy work without end: a rule, its test, the tests, a commit, the next rule."""
+    number, phase = divmod(_step(conversation), 4)
+    name, code = _rule(number)
+    match phase:
+        case 0:
+            plan = (
+                f"Rule {number + 1}, `{name}`: the old parser takes the first {number + 1} characters"
+                " and stops at the end of the line. I keep that behaviour and drop the special case."
+            )
+            return Answer(plan, write(conversation, f"rules/{name}.py", code), 40, 250, 55.0)
+        case 1:
+            test = (
+                f"import unittest\n\nfrom rules.{name} import {name}\n\n\n"
+                f"class {name.title().replace('_', '')}(unittest.TestCase):\n    def test_it(self):\n"
+                f"        self.assertEqual({name}('abcdef' * 40), ('abcdef' * 40)[:{number + 1}])\n"
+            )
+            return Answer(
+                "Its test.", write(conversation, f"tests/test_{name}.py", test), 12, 250, 55.0
+            )
+        case 2:
+            command = f"python3 -m unittest -q tests.test_{name}"
+            return Answer("Run it.", shell(conversation, command, "Run the new test"), 8, 250, 55.0)
+    command = f"git add -A && git commit -q -m 'Port rule {name}' && git log --oneline | head -1"
+    return Answer(
+        f"`{name}` behaves as before.", shell(conversation, command, "Commit"), 8, 250, 55.0
+    )
+
+
+def watch(conversation: Conversation) -> Answer:
+    """A timer's turn: look at the build once, report, end the turn."""
+    if conversation.step() == 0:
+        return Answer("I look at the build.", shell(conversation, "python3 ci.py", "Build status"))
+    return Answer(
+        f"{conversation.last_result().strip()[:80]} I look again at the next tick.",
+        first_byte_ms=300,
+        tokens_per_s=60.0,
+    )
+
+
+def stuck(conversation: Conversation) -> Answer:
+    """The same failing command again and again, each time with fresh confidence."""
+    moods = (
+        "The total is off by a cent. A rerun will tell whether it is a flake.",
+        "It should pass now.",
+        "Odd: the rounding looks right to me. Once more.",
+    )
+    command = "python3 -m unittest -q test_billing"
+    said = moods[_step(conversation) % len(moods)]
+    return Answer(said, shell(conversation, command, "Run the billing tests"), 60, 300, 45.0)
+
+
+def document(conversation: Conversation) -> Answer:
+    """Long answers that cost: one chapter after the other."""
+    number = _step(conversation) + 1
+    line = (
+        f"Chapter {number} explains one command, its options and what it prints, with an example. "
+    )
+    chapter = f"# Chapter {number}\n\n" + line * 6 + "\n"
+    plan = (
+        f"Chapter {number} repeats the old text in three places; I merge them and keep one example."
+    )
+    return Answer(plan, write(conversation, f"docs/chapter_{number}.md", chapter), 30, 400, 70.0)
+
+
+def ask(conversation: Conversation) -> Answer:
+    """A little work, then a question only the operator can answer."""
+    steps = (
+        ("I look at the schema.", "cat schema.sql"),
+        ("Which code still reads the old table?", "grep -rn legacy_orders . --include=*.py"),
+    )
+    step = conversation.step()
+    if step < len(steps):
+        said, command = steps[step]
+        return Answer(said, shell(conversation, command, "Look"), 20, 250, 60.0)
+    return Answer(
+        "Nothing reads `legacy_orders` any more except the monthly report. Shall I drop the table,"
+        " or keep it as a view until the report has moved?",
+        reasoning=80,
+        first_byte_ms=300,
+        tokens_per_s=60.0,
+    )
+
+
+AREAS = ("rules", "tests", "docs", "scripts")
+
+
+def lead(conversation: Conversation) -> Answer:
+    """Hands one area after the other to a sub-agent."""
+    number = _step(conversation)
+    area = AREAS[number % len(AREAS)]
+    tool = _tool(conversation, AGENT_TOOLS)
+    if tool is None:
+        return Answer("There is no sub-agent tool here.")
+    arguments = {
+        "description": f"Review {area}",
+        "prompt": f"Review {area}/ in round {number // len(AREAS) + 1}: name what is unclear.",
+        "subagent_type": "general-purpose",
+    }
+    return Answer(f"Next area: {area}.", (Call(tool.name, arguments),), 30, 250, 60.0)
+
+
+def review(conversation: Conversation) -> Answer:
+    """The sub-agent: reads for a while, then reports."""
+    step = conversation.step()
+    if step < 5:
+        start = 1 + 40 * step
+        command = f"sed -n '{start},{start + 39}p' HANDBOOK.md"
+        said = f"Lines {start} to {start + 39}."
+        return Answer(said, shell(conversation, command, "Read on"), 25, 250, 40.0)
+    return Answer("Two names say the opposite of what they do; the rest reads well.", (), 40)
+
+
+def local(conversation: Conversation) -> Answer:
+    """A small local model that keeps a list of open ends up to date."""
+    step = _step(conversation)
+    if step % 2 == 0:
+        command = f"grep -n -i 'line {step * 7 % 900}' HANDBOOK.md | head -3"
+        return Answer("I look for open ends.", shell(conversation, command, "Search"), 0, 300, 30.0)
+    content = f"# Open ends\n\nLooked at {step // 2 + 1} places.\n"
+    return Answer("I update the list.", write(conversation, "OPEN.md", content), 0, 300, 30.0)
+
+
+SCRIPTS: dict[str, Script] = {
+    script.__name__: script
+    for script in (
+        loop,
+        text,
+        slow,
+        sleep,
+        port,
+        watch,
+        stuck,
+        document,
+        ask,
+        lead,
+        review,
+        local,
+    )
+}
