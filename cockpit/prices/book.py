@@ -37,8 +37,7 @@ class Book:
             layers = (*layers, ("user", overlay.parse(users, path)))
         self._layers = layers
         self._names = Names(self._table, [laid for _, laid in layers])
-        self._entries: dict[_Asked, Entry] = {}
-        self._constants: dict[_Asked, Quote | None] = {}
+        self._answers: dict[_Asked, Entry | Quote | None] = {}
 
     @classmethod
     def load(cls, user_overlay: Path | None = None, cache_dir: Path | None = None) -> "Book":
@@ -87,10 +86,10 @@ class Book:
         """Prices of a request with `prompt` tokens (all classes) at `at` ms; None is unpriced."""
         asked = (model, provider, tier, geo)
         try:
-            return self._constants[asked]
+            answer = self._answers[asked]
         except KeyError:
-            entry = self._entries.get(asked) or self._looked_up(asked)
-        return entry.quote(at, prompt) if entry else None
+            answer = self._looked_up(asked)
+        return answer.quote(at, prompt) if isinstance(answer, Entry) else answer
 
     def cost(
         self,
@@ -111,18 +110,15 @@ class Book:
             return nano
         return None if quote.search is None else nano + (searches * quote.search + 500) // 1000
 
-    def _looked_up(self, asked: _Asked) -> Entry | None:
-        if len(self._entries) + len(self._constants) >= _REMEMBERED:
-            self._entries.clear()
-            self._constants.clear()
+    def _looked_up(self, asked: _Asked) -> Entry | Quote | None:
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
         model, provider, tier, geo = asked
         found = self._names.find(model, provider)
         entry = Entry(Draft(found, tier, geo, self._layers)) if found else None
-        if entry is None or entry.constant:
-            self._constants[asked] = entry.quote(0, 0) if entry else None
-        else:
-            self._entries[asked] = entry
-        return entry
+        answer = entry.quote(0, 0) if entry and entry.constant else entry
+        self._answers[asked] = answer
+        return answer
 
 
 def _newer(shipped: bytes, cache_dir: Path | None) -> bytes | None:

@@ -53,15 +53,13 @@ class Entry:
         self._timed = draft.timed()
         self._thresholds = draft.thresholds()
         self._quotes: dict[tuple[int, int], Quote | None] = {}
+        self._held = (-1, 0)
         self.constant = not (self._timed or self._thresholds)
         """Whether neither time nor prompt size changes the answer."""
 
     def quote(self, at: int, prompt: int) -> Quote | None:
         """The price of a request with `prompt` tokens at `at` ms; None when it has none then."""
-        active = 0
-        for bit, constraint in enumerate(self._timed):
-            if constraint.active(at):
-                active |= 1 << bit
+        active = self._active(at) if self._timed else 0
         above = 0
         for threshold in self._thresholds:
             if prompt > threshold:
@@ -72,6 +70,16 @@ class Entry:
         except KeyError:
             quote = self._quotes[key] = self._draft.quote(at, prompt, above)
             return quote
+
+    def _active(self, at: int) -> int:
+        """The constraints in force as a bit mask; none changes within a minute."""
+        minute = at // base.MINUTE_MS
+        held, mask = self._held
+        if minute != held:
+            flags = enumerate(constraint.active(at) for constraint in self._timed)
+            mask = sum(1 << bit for bit, active in flags if active)
+            self._held = (minute, mask)
+        return mask
 
 
 class Draft:

@@ -31,8 +31,8 @@ _FIELDS = {
     "cache_write_1h_mtok": "cache_write_1h",
     "web_searches_kcount": "search",
 }
-# Prices that the five token classes cannot express: a model that has one is left out, because a
-# price that is sometimes wrong is worse than none.
+# Prices that the five token classes cannot express: a model that has one stays unpriced, because
+# a price that is sometimes wrong is worse than none.
 _INEXPRESSIBLE = {"requests_kcount", "output_reasoning_mtok", "output_citation_mtok"}
 _TIERS = {
     ("processing", "batch"): "batch",
@@ -133,7 +133,10 @@ def _standard(prices: base.Prices, name: str) -> base.Prices:
 
 
 def compiled_model(model: "types.ModelInfo") -> base.Model:
-    """One model of genai-prices in our shape."""
+    """One model of genai-prices in our shape; without any price where tokens do not decide it.
+
+    Such a model stays in the table, or a looser rule of another one could catch its ids.
+    """
     clause = _clause(model.match)
     parts = clause.parts if clause.op == "|" else [clause]
     return base.Model(
@@ -144,6 +147,7 @@ def compiled_model(model: "types.ModelInfo") -> base.Model:
         conditions=[
             base.Condition(_standard(_prices(item.prices), model.id), _constraint(item.constraint))
             for item in _conditions(model)
+            if expressible(model)
         ],
         variants=list(_variants(model)),
     )
@@ -153,7 +157,7 @@ def _provider(provider: "types.Provider") -> base.Provider:
     return base.Provider(
         id=provider.id,
         models=msgspec.Raw(
-            msgspec.json.encode([compiled_model(m) for m in provider.models if expressible(m)])
+            msgspec.json.encode([compiled_model(model) for model in provider.models])
         ),
         claims=_clause(provider.model_match) if provider.model_match else None,
         fallback=provider.fallback_model_providers or [],
