@@ -170,13 +170,17 @@ class Index:
             self._names[number] = run
         return number
 
-    def describe(self, run: str, *, name: str = "", project: str = "", branch: str = "") -> None:
-        """Remembers what a run is about; empty texts leave what was known."""
+    def describe(
+        self, run: str, *, name: str = "", titled: bool = False, project: str = "", branch: str = ""
+    ) -> None:
+        """Remembers what a run is about; empty texts leave what was known, a title wins as name."""
         self._database.execute(
-            "UPDATE runs SET name = coalesce(nullif(?, ''), name),"
-            " project = coalesce(nullif(?, ''), project, ''), branch = coalesce(nullif(?, ''), branch)"
-            " WHERE run = ?",
-            (name, project, branch, run),
+            "INSERT INTO runs (run, agent, name, project, branch)"
+            " VALUES (?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')) ON CONFLICT (run) DO UPDATE SET"
+            f" name = coalesce({'excluded.name, name' if titled else 'name, excluded.name'}),"
+            " project = coalesce(project, excluded.project, ''),"
+            " branch = coalesce(excluded.branch, branch)",
+            (run, run.partition("/")[0], name, project, branch),
         )
 
     def runs(self) -> dict[int, IndexedRun]:

@@ -1,0 +1,121 @@
+"""The operator API: JSON lines on a Unix socket that only its owner can open."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cockpit.journal import paths
+
+Answer = Callable[[dict[str, Any]], Awaitable[bytes]]
+"""Answers one request with JSON."""
+Stream = Callable[[dict[str, Any]], AsyncIterator[bytes]]
+"""Answers one request with JSON after JSON until the connection closes."""
+
+REQUEST_LIMIT = 1024 * 1024
+SEND_SECONDS = 10.0
+
+
+class RequestError(Exception):
+    """A request that cannot be done; the text is for the operator."""
+
+
+class Server:
+    """Listens, and hands requests to whoever answers them."""
+
+    def __init__(self, answers: dict[str, Answer], streams: dict[str, Stream]) -> None:
+        self._answers = answers
+        self._streams = streams
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def listen(self, path: Path) -> None:
+        """Opens the socket, replacing one that a dead engine left; the caller holds the engine lock."""
+        paths.private(path.parent)
+        if path.parent.stat().st_uid != os.getuid():
+            raise PermissionError(f"{path.parent} belongs to another user")
+        path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._accept, str(path), limit=REQUEST_LIMIT
+            )
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Stops listening and ends every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections.add(task)
+        working: set[asyncio.Task[None]] = set()
+        try:
+            if not _same_user(writer):
+                return
+            while line := await reader.readline():
+                request = asyncio.create_task(self._serve(line, writer))
+                working.add(request)
+                request.add_done_callback(working.discard)
+        except (OSError, ValueError):
+            pass  # gone, or a line beyond the limit: this connection is over
+        finally:
+            for request in working:
+                request.cancel()
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        number = 0
+        try:
+            request = msgspec.json.decode(line, type=dict[str, Any])
+            number = request["id"] if isinstance(request.get("id"), int) else 0
+            do = request.get("do")
+            if do in self._streams:
+                async for data in self._streams[do](request):
+                    await _send(writer, number, data)
+            elif do in self._answers:
+                await _send(writer, number, await self._answers[do](request))
+            else:
+                known = ", ".join(sorted((*self._answers, *self._streams)))
+                raise RequestError(f"unknown request {do!r}: accepted: {known}")
+        except (RequestError, msgspec.MsgspecError) as error:
+            await _refuse(writer, number, str(error))
+        except (OSError, TimeoutError):
+            writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, number: int, data: bytes) -> None:
+    writer.write(b'{"id":%d,"ok":%b}\n' % (number, data))
+    async with asyncio.timeout(SEND_SECONDS):
+        await writer.drain()
+
+
+async def _refuse(writer: asyncio.StreamWriter, number: int, text: str) -> None:
+    writer.write(msgspec.json.encode({"id": number, "error": text}) + b"\n")
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await writer.drain()
+    except (OSError, TimeoutError):
+        writer.close()
+
+
+def _same_user(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer is us; where the system cannot tell, the socket's mode has to do."""
+    peer = writer.get_extra_info("socket")
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", credentials)[1] == os.getuid())

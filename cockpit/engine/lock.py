@@ -1,0 +1,45 @@
+"""One engine per user: a kernel lock on a file, so stale files and reused pids mean nothing."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from cockpit.journal import paths
+
+
+class EngineRunningError(Exception):
+    """Another engine holds the lock; the text names its pid."""
+
+
+def acquire(path: Path) -> int:
+    """Holds the engine's lock until this process ends; returns the descriptor to keep.
+
+    Raises:
+        EngineRunningError: when another engine holds it.
+    """
+    paths.private(path.parent)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise EngineRunningError(f"an engine is running already (pid {holder(path)})") from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def holder(path: Path) -> int | None:
+    """Pid of the engine that holds the lock, None when nobody does."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        text = os.pread(lock, 32, 0).strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(lock)
+    return None
