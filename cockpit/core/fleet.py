@@ -63,7 +63,9 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Money is nano-dollars. `nano` holds everything priced, `estimated_nano` the part of it that is
     not exact. `active_ms` is time spent working, waiting for people excluded. `spark` are
-    nano-dollars in buckets of two minutes, the last one beginning at `spark_at`.
+    nano-dollars in buckets of two minutes, the last one beginning at `spark_at`. `child_nano` and
+    `child_tokens` are what its sub-agents spent: they count against its budget and its burn rate,
+    and stand in the sub-agents' own books.
     """
 
     id: str
@@ -107,6 +109,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     money_rate: Rate = Rate()
     token_rate: Rate = Rate()
     turn_rate: Rate = Rate()
+    child_nano: int = 0
+    child_tokens: int = 0
     spark: tuple[int, ...] = ()
     spark_at: int = 0
     open_tools: tuple[Tool, ...] = ()
@@ -218,8 +222,8 @@ def usage(run: Run, now: int) -> Usage:
     """What the run has used of each cap at `now`."""
     active = active_until(run, now)
     return Usage(
-        money=run.nano,
-        tokens=run.tokens.total,
+        money=run.nano + run.child_nano,
+        tokens=run.tokens.total + run.child_tokens,
         time_ms=active,
         turns=run.turns,
         calls=run.calls,

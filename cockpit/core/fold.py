@@ -24,6 +24,7 @@ from cockpit.core.tokens import Tokens
 FEED_LENGTH = 200
 OPEN_TOOLS_LIMIT = 32
 CAVEATS_LIMIT = 8
+ANCESTORS_LIMIT = 16
 
 
 def fold(fleet: Fleet, event: e.Event) -> Fleet:
@@ -46,7 +47,25 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
         run = _advanced(run, event.at)
     if run is known:
         return fleet
-    return replace(fleet, runs={**fleet.runs, run.id: run})
+    runs = {**fleet.runs, run.id: run}
+    if isinstance(event, e.CallSettled) and run.parent is not None:
+        _charge_parents(runs, run.parent, event)
+    return replace(fleet, runs=runs)
+
+
+def _charge_parents(runs: dict[str, Run], parent: str | None, event: e.CallSettled) -> None:
+    for _ in range(ANCESTORS_LIMIT):
+        run = runs.get(parent) if parent else None
+        if run is None:
+            return
+        runs[run.id] = replace(
+            run,
+            child_nano=run.child_nano + (event.nano or 0),
+            child_tokens=run.child_tokens + event.tokens.total,
+            money_rate=run.money_rate.plus(event.nano or 0),
+            token_rate=run.token_rate.plus(event.tokens.total),
+        )
+        parent = run.parent
 
 
 def fold_all(fleet: Fleet, events: Iterable[e.Event]) -> Fleet:
@@ -90,7 +109,7 @@ def _seen(run: Run, event: e.RunSeen) -> Run:
         run,
         agent=event.agent,
         session=event.session,
-        parent=event.parent or run.parent,
+        parent=run.parent or event.parent,
         source=event.source or run.source,
     )
 
