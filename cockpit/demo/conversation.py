@@ -24,10 +24,16 @@ def count_tokens(text: str) -> int:
 
 
 class Tool(Struct, frozen=True):
-    """A tool the agent offers; `parameters` is its JSON schema."""
+    """A tool the agent offers; `parameters` is its JSON schema, none for a `freeform` tool."""
 
     name: str
     parameters: dict[str, Any]
+    freeform: bool = False
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        found = self.parameters.get("properties")
+        return found if isinstance(found, dict) else {}
 
 
 class Said(Struct, frozen=True):
@@ -69,10 +75,11 @@ def _by_a_person(said: Said) -> bool:
 
 
 class Call(Struct, frozen=True):
-    """A tool call the model asks for."""
+    """A tool call the model asks for; a `freeform` one carries its text as argument `input`."""
 
     name: str
     arguments: dict[str, Any]
+    freeform: bool = False
 
 
 class Answer(Struct, frozen=True):

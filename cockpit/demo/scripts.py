@@ -5,30 +5,17 @@ what the user said, else it is `loop`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from cockpit.demo.conversation import Answer, Call, Conversation, Tool
+from cockpit.demo.conversation import Answer, Call, Conversation
+from cockpit.demo.offered import AGENT_TOOLS, find, shell, wait_on, write
 
 Script = Callable[[Conversation], Answer]
 
 HEADER = "x-demo-script"
 
-SHELL_TOOLS = (
-    "Bash",
-    "bash",
-    "exec_command",
-    "shell",
-    "shell_command",
-    "local_shell",
-    "run_shell_command",
-)
-WRITE_TOOLS = ("Write", "write", "write_file")
-AGENT_TOOLS = ("Agent", "Task")
-
 _MARKER = re.compile(r"\[\[([a-z-]+)\]\]")
 _CONTINUED = re.compile(r"continues after step (\d+)")
-_SESSION = re.compile(r"session ID (\d+)", re.IGNORECASE)
 
 
 def choose(conversation: Conversation, header: str | None = None) -> Script:
@@ -51,38 +38,6 @@ def _step(conversation: Conversation) -> int:
     last = conversation.user_texts()[-1:]
     match = _CONTINUED.search(last[0]) if last else None
     return conversation.step() + (int(match[1]) if match else 0)
-
-
-def _tool(conversation: Conversation, names: tuple[str, ...]) -> Tool | None:
-    offered = {tool.name: tool for tool in conversation.tools}
-    return next((offered[name] for name in names if name in offered), None)
-
-
-def shell(conversation: Conversation, command: str, why: str) -> tuple[Call, ...]:
-    """A call of the agent's own shell tool, with the arguments its schema names; none without it."""
-    tool = _tool(conversation, SHELL_TOOLS)
-    if tool is None:
-        return ()
-    fields: Mapping[str, Any] = tool.parameters.get("properties") or {}
-    name = "cmd" if "cmd" in fields else "command"
-    listed = (fields.get(name) or {}).get("type") == "array"
-    arguments: dict[str, Any] = {name: ["bash", "-lc", command] if listed else command}
-    if "description" in fields:
-        arguments["description"] = why
-    return (Call(tool.name, arguments),)
-
-
-def write(conversation: Conversation, path: str, content: str) -> tuple[Call, ...]:
-    """A call that writes a file: by the agent's write tool, else by its shell."""
-    tool = _tool(conversation, WRITE_TOOLS)
-    if tool is None:
-        return shell(conversation, f"cat > {path} <<'EOF'\n{content}EOF", f"Write {path}")
-    fields = tool.parameters.get("properties") or {}
-    return (
-        Call(
-            tool.name, {"file_path" if "file_path" in fields else "path": path, "content": content}
-        ),
-    )
 
 
 def loop(conversation: Conversation) -> Answer:
@@ -117,25 +72,11 @@ def slow(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets 
 def sleep(conversation: Conversation) -> Answer:
     """A tool call that runs for ten minutes: something to interrupt."""
     if conversation.step() == 0:
-        calls = shell(conversation, "sleep 600", "Wait for the build")
-        return Answer("The build takes ten minutes; I wait for it.", _patient(conversation, calls))
-    running = _SESSION.search(conversation.last_result())
-    if running and _tool(conversation, ("write_stdin",)):
-        waiting = {"session_id": int(running[1]), "chars": "", "yield_time_ms": 300_000}
-        return Answer("Still building.", (Call("write_stdin", waiting),))
-    return Answer("The build is done.")
-
-
-def _patient(conversation: Conversation, calls: tuple[Call, ...]) -> tuple[Call, ...]:
-    """Longest waits that the shell tools of Claude Code and Codex allow."""
-    patient = []
-    for call in calls:
-        tool = _tool(conversation, (call.name,))
-        fields = (tool.parameters.get("properties") or {}) if tool else {}
-        waits = {"timeout": 600_000, "yield_time_ms": 300_000}
-        chosen = {name: wait for name, wait in waits.items() if name in fields}
-        patient.append(Call(call.name, call.arguments | chosen))
-    return tuple(patient)
+        command = "sh -c 'sleep 600; echo built'"
+        calls = shell(conversation, command, "Wait for the build", wait_ms=600_000)
+        return Answer("The build takes ten minutes; I wait for it.", calls)
+    waiting = wait_on(conversation)
+    return Answer("Still building." if waiting else "The build is done.", waiting)
 
 
 RULES = ("digits", "spaces", "quotes", "lists", "dashes", "words", "signs", "dates")
@@ -237,7 +178,7 @@ def lead(conversation: Conversation) -> Answer:
     """Hands one area after the other to a sub-agent."""
     number = _step(conversation)
     area = AREAS[number % len(AREAS)]
-    tool = _tool(conversation, AGENT_TOOLS)
+    tool = find(conversation, *AGENT_TOOLS)
     if tool is None:
         return Answer("There is no sub-agent tool here.")
     arguments = {

@@ -23,6 +23,8 @@ from cockpit.demo.dialects import Body, chat
 
 CONTENT_TYPE = "text/event-stream"
 
+ADDITIONAL_TOOLS = "additional_tools"
+
 error = chat.error
 
 
@@ -37,9 +39,21 @@ def read(body: Body) -> Conversation:
 
 
 def _tools(body: Body) -> Iterator[Tool]:
-    for tool in body.get("tools") or []:
-        if tool.get("type") == "function":
-            yield Tool(str(tool.get("name", "")), tool.get("parameters") or {})
+    yield from _flat_tools(body.get("tools"))
+    for item in _items(body):
+        if _kind(item) == ADDITIONAL_TOOLS:
+            yield from _flat_tools(item.get("tools"))
+
+
+def _flat_tools(tools: Iterable[Body] | None) -> Iterator[Tool]:
+    for tool in tools or []:
+        match tool.get("type"):
+            case "namespace":
+                yield from _flat_tools(tool.get("tools"))
+            case "function":
+                yield Tool(str(tool.get("name", "")), tool.get("parameters") or {})
+            case "custom":
+                yield Tool(str(tool.get("name", "")), {}, freeform=True)
 
 
 def _items(body: Body) -> list[Body]:
@@ -91,6 +105,8 @@ def _role(item: Body | None) -> str:
     if _kind(item) == "message":
         role = str(item.get("role", ""))
         return "system" if role in chat.SYSTEM_ROLES else role
+    if _kind(item) == ADDITIONAL_TOOLS:
+        return "system"
     return "tool" if _kind(item).endswith("_output") else ""
 
 
@@ -154,34 +170,30 @@ def usage(reply: Reply) -> Body:
     }
 
 
-def _message_item(reply: Reply, text: str, status: str) -> Body:
+def _message_item(reply: Reply, text: str) -> Body:
     part = {"type": "output_text", "text": text, "annotations": []}
     return {
         "type": "message",
         "id": reply.id.replace("resp_", "msg_"),
         "role": "assistant",
-        "status": status,
+        "status": "completed",
         "content": [part] if text else [],
     }
 
 
-def _call_item(call_id: str, call: Call, arguments: str, status: str) -> Body:
-    return {
-        "type": "function_call",
-        "id": call_id.replace("call_", "fc_"),
-        "call_id": call_id,
-        "name": call.name,
-        "arguments": arguments,
-        "status": status,
-    }
+def _call_item(call_id: str, call: Call) -> Body:
+    item: Body = {"call_id": call_id, "name": call.name, "status": "completed"}
+    if call.freeform:
+        unique = call_id.replace("call_", "ctc_")
+        return {"type": "custom_tool_call", "id": unique, "input": call.arguments["input"], **item}
+    unique = call_id.replace("call_", "fc_")
+    arguments = canonical(call.arguments)
+    return {"type": "function_call", "id": unique, "arguments": arguments, **item}
 
 
 def _output_items(reply: Reply) -> list[Body]:
-    made = [_message_item(reply, reply.answer.text, "completed")] if reply.answer.text else []
-    return made + [
-        _call_item(call_id, call, canonical(call.arguments), "completed")
-        for call_id, call in reply.numbered_calls()
-    ]
+    made = [_message_item(reply, reply.answer.text)] if reply.answer.text else []
+    return made + [_call_item(call_id, call) for call_id, call in reply.numbered_calls()]
 
 
 def whole(body: Body, reply: Reply) -> Body:
@@ -232,11 +244,18 @@ def stream(body: Body, reply: Reply) -> Iterator[Chunk]:
     yield event(reply.tokens.output, f"response.{finished['status']}", response=finished)
 
 
+_STREAMED = {
+    "function_call": ("arguments", "response.function_call_arguments"),
+    "custom_tool_call": ("input", "response.custom_tool_call_input"),
+}
+
+
 def _item_events(item: Body) -> Iterator[tuple[str, Body, int]]:
-    empty: Body = {"content": []} if item["type"] == "message" else {"arguments": ""}
+    message = item["type"] == "message"
+    empty: Body = {"content": []} if message else {_STREAMED[item["type"]][0]: ""}
     started = {**item, "status": "in_progress", **empty}
     yield "response.output_item.added", {"item": started}, 0
-    yield from _text_events(item) if item["type"] == "message" else _argument_events(item)
+    yield from _text_events(item) if message else _call_events(item)
     yield "response.output_item.done", {"item": item}, 0
 
 
@@ -250,9 +269,12 @@ def _text_events(item: Body) -> Iterator[tuple[str, Body, int]]:
     yield "response.content_part.done", {**place, "part": part}, 0
 
 
-def _argument_events(item: Body) -> Iterator[tuple[str, Body, int]]:
+def _call_events(item: Body) -> Iterator[tuple[str, Body, int]]:
+    field, kind = _STREAMED[item["type"]]
     place = {"item_id": item["id"]}
-    for text in pieces(item["arguments"]):
-        yield "response.function_call_arguments.delta", {**place, "delta": text}, count_tokens(text)
-    done = {**place, "arguments": item["arguments"], "name": item["name"]}
-    yield "response.function_call_arguments.done", done, 0
+    for text in pieces(item[field]):
+        yield f"{kind}.delta", {**place, "delta": text}, count_tokens(text)
+    done = {**place, field: item[field]}
+    if item["type"] == "function_call":
+        done["name"] = item["name"]
+    yield f"{kind}.done", done, 0
