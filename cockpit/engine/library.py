@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cockpit.agents import tail
 from cockpit.agents.adapter import Adapter, DatabaseAdapter
 from cockpit.core.call import Call, Cursor, Source
-from cockpit.core.events import Event
+from cockpit.core.events import Event, RunDescribed
 from cockpit.journal.index import Booked, Index, Price
 
 HEAD_BYTES = 256 * 1024
@@ -224,4 +224,23 @@ def scan(
             since_commit = 0
         if progress is not None:
             progress(done, len(changed))
+    index.commit()
+
+
+def describe_runs(library: Library, index: Index) -> None:
+    """Reads the beginnings of sources whose runs have no known project yet."""
+    unknown = index.undescribed()
+    if not unknown:
+        return
+    for place in library.places():
+        run = place.source.run
+        if run not in unknown:
+            continue
+        index.describe(run)
+        for event in opening_story(place, min(place.size, HEAD_BYTES)):
+            if isinstance(event, RunDescribed) and event.run == run:
+                index.describe(
+                    run, name=event.name or "", titled=event.titled,
+                    project=event.project or "", branch=event.branch or "",
+                )  # fmt: skip
     index.commit()

@@ -1,0 +1,28 @@
+"""Plain text for terminals and pipes."""
+
+from typing import NoReturn
+
+import click
+
+from cockpit.core.text import one_line
+
+CELL_LIMIT = 60
+
+
+def fail(text: str) -> NoReturn:
+    """Ends the command with a sentence on standard error and exit code 1."""
+    click.echo(f"cockpit: {text}", err=True)
+    raise SystemExit(1)
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], left: int = 1) -> str:
+    """Columns under their heads; the first `left` ones aligned left, the others right."""
+    cells = [tuple(one_line(cell, CELL_LIMIT) for cell in row) for row in rows]
+    widths = [max(len(row[column]) for row in [heads, *cells]) for column in range(len(heads))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [heads, *cells]
+    )

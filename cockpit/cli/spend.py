@@ -1,0 +1,163 @@
+"""`cockpit spend`: works without the engine, from the usage index it shares with it."""
+
+import json
+import os
+import time
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from cockpit.cli.output import fail, table
+from cockpit.core.money import dollars
+from cockpit.core.quantities import parse_duration
+from cockpit.journal import paths, settings
+from cockpit.journal.index import Index, IndexBusyError
+from cockpit.journal.spend import CHOICES, By, Report, Row, as_json
+from cockpit.journal.spend import spend as report_spend
+
+FOREVER = 1 << 62
+
+
+@click.command()
+@click.option(
+    "--by", type=click.Choice(CHOICES), default="agent", show_default=True, help="What to group by."
+)
+@click.option(
+    "--since", default="", help="A date (2026-11-01), a time (2026-11-01T08:00) or an age (24h)."
+)
+@click.option("--until", default="", help="The same; what happened then is no longer counted.")
+@click.option(
+    "--tz",
+    "zone_name",
+    default="",
+    help="IANA time zone of days and dates; the machine's by default.",
+)
+@click.option("--json", "as_json_", is_flag=True, help="Stable keys; see the README.")
+def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> None:
+    """What was spent, each call priced by its four token classes and counted once."""
+    options = _settings()
+    zone = _zone(zone_name or options.timezone)
+    first, last = _moment(since, zone, 0), _moment(until, zone, FOREVER)
+    index = _fresh_index(options, by)
+    try:
+        report = report_spend(index, by, first, last, zone)
+    finally:
+        index.close()
+    click.echo(_json(report) if as_json_ else _text(report, by))
+
+
+def _settings() -> settings.Settings:
+    try:
+        return settings.load(paths.settings_file())
+    except settings.SettingsError as error:
+        fail(str(error))
+
+
+def _zone(name: str) -> tzinfo:
+    if not name:
+        local = datetime.now().astimezone().tzinfo
+        return local or datetime.now().astimezone().tzinfo or fail("this machine has no time zone")
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        fail(f"--tz: {name!r} is no time zone: write one like Europe/Berlin or UTC")
+
+
+def _moment(text: str, zone: tzinfo, default: int) -> int:
+    if not text:
+        return default
+    try:
+        return int(time.time() * 1000) - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is neither a date (2026-11-01), a time (2026-11-01T08:00) nor an age (24h)")
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+def _fresh_index(options: settings.Settings, by: By) -> Index:
+    """The index after a look at every transcript: our own look, or the engine's if it is running."""
+    path = paths.index_file()
+    for _ in range(2):
+        try:
+            index = Index.open(path)
+        except IndexBusyError:
+            _engine_catches_up()
+            try:
+                return Index.open(path, read_only=True)
+            except FileNotFoundError:
+                time.sleep(0.1)
+            continue
+        _look(index, options, describe=by in ("run", "project"))
+        return index
+    fail(f"{path} is held by another process")
+
+
+def _look(index: Index, options: settings.Settings, *, describe: bool) -> None:
+    from cockpit.agents.registry import chosen
+    from cockpit.engine.books import pricing
+    from cockpit.engine.library import Library, describe_runs, scan
+    from cockpit.prices.book import Book
+
+    book = Book.load(paths.prices_file(), paths.cache())
+    price = pricing(book)
+    library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
+    index.reprice(book.fingerprint, price)
+    for _ in scan(library, index, price):
+        pass
+    if describe:
+        describe_runs(library, index)
+
+
+def _engine_catches_up() -> None:
+    import asyncio
+
+    from cockpit.engine.client import Client, EngineError
+
+    async def ask() -> None:
+        client = await Client.connect(paths.engine_socket())
+        try:
+            await client.ask("sync")
+        finally:
+            await client.close()
+
+    try:
+        asyncio.run(ask())
+    except (EngineError, OSError):
+        time.sleep(0.1)
+
+
+def _json(report: Report) -> str:
+    total = {**as_json(report.total), "bad_lines": report.bad_lines}
+    rows = [{"key": row.key, "name": row.name, **as_json(row.spent)} for row in report.rows]
+    return json.dumps({"total": total, "rows": rows}, indent=2, ensure_ascii=False)
+
+
+def _text(report: Report, by: By) -> str:
+    lines = [_line(row) for row in report.rows]
+    total = Row("", "total", report.total)
+    heads = (by, "input", "write", "read", "output", "calls", "spent")
+    notes = []
+    if report.total.unpriced_calls:
+        notes.append(
+            f"? {report.total.unpriced_calls:,} calls have no known price and are not in the sum"
+        )
+    if report.total.estimated_nano:
+        notes.append(f"~ {dollars(report.total.estimated_nano)} of it is estimated")
+    if report.bad_lines:
+        notes.append(f"! {report.bad_lines:,} lines of transcripts could not be read")
+    return "\n".join([table(heads, [*lines, _line(total)], left=1), *notes])
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    tokens, spent = row.spent.tokens, row.spent
+    money = "?" if spent.calls and spent.unpriced_calls == spent.calls else dollars(spent.nano)
+    mark = "~" if spent.estimated_nano else ""
+    writes = tokens.cache_write_5m + tokens.cache_write_1h
+    figures = (tokens.input, writes, tokens.cache_read, tokens.output, spent.calls)
+    return (row.name, *(f"{figure:,}" for figure in figures), mark + money)
