@@ -120,6 +120,8 @@ class Draft:
     def _apply(self, source: Source, rule: ModelRule) -> None:
         self.window = rule.window or self.window
         changes = _changes(rule)
+        if rule.unpriced:
+            self.conditions, self.variants = [], []
         if changes:
             self.conditions = _overridden(self.conditions, changes, rule.since)
             self.variants = []

@@ -25,7 +25,7 @@ _DATE = r"(?:20\d{6}|20\d\d-\d\d-\d\d)"
 _COMPACT = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 _DATED = re.compile(rf"[-@](?:{_DATE}|latest|default)$")
 _TAIL = re.compile(
-    rf"(?:[-@:._](?:{_DATE}|\d\d-\d\d(?:\d\d)?|\d{{3,4}}|v\d+(?::\d+)?|latest|preview|default))*"
+    rf"(?:[-@:._](?:{_DATE}|\d\d-\d\d(?:\d\d)?|\d{{3,4}}|v\d+(?::\d+)?|latest|preview|default)|:\d)*"
 )
 
 
@@ -137,7 +137,7 @@ class Names:
         """Sellers to ask, and by which id, most literal first."""
         head, slash, rest = name.partition("/")
         if _BEDROCK.search(name) and seller in ("", "anthropic", "aws"):
-            yield "aws", name
+            yield "aws", name.rpartition("/")[2]
             return
         if seller:
             yield seller, name

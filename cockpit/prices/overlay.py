@@ -38,7 +38,8 @@ class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
 
     A name without `*` that the table does not know becomes a new model when `input` and
     `output` are given. `since` leaves the older prices in force before that day.
-    `cache_write_1h_factor` prices long-lived cache writes as a multiple of input.
+    `cache_write_1h_factor` prices long-lived cache writes as a multiple of input. `unpriced`
+    takes away a price that is not true.
     """
 
     names: tuple[str, ...]
@@ -53,6 +54,7 @@ class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
     window: int | None = None
     since: date | None = None
     above: list[Above] = []
+    unpriced: bool = False
 
 
 class CacheTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,13 +158,22 @@ def parse(data: bytes, path: Path) -> Overlay:
 
 
 def _check_amounts(overlay: Overlay, path: Path) -> None:
-    for number, rule in enumerate(overlay.model, 1):
-        for item in (rule, *rule.above):
-            for name in item.__struct_fields__:
-                value = getattr(item, name)
-                if isinstance(value, Decimal) and not (
-                    value.is_finite() and 0 <= value < 1_000_000
-                ):
-                    raise OverlayError(f"{path}: {name} in [[model]] number {number}: not a price")
-        if (rule.window or 1) < 1:
-            raise OverlayError(f"{path}: window in [[model]] number {number}: must be positive")
+    for section in ("model", "tier", "geo"):
+        tables: list[Struct] = getattr(overlay, section)
+        for number, table in enumerate(tables, 1):
+            for item in (table, *getattr(table, "above", ())):
+                if wrong := _bad_amount(item):
+                    raise OverlayError(
+                        f"{path}: {wrong} in [[{section}]] number {number}: not valid"
+                    )
+
+
+def _bad_amount(table: Struct) -> str:
+    """Name of a price or factor out of range, or of a window below one."""
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, Decimal) and not (value.is_finite() and 0 <= value < 1_000_000):
+            return name
+        if name == "window" and value is not None and value < 1:
+            return name
+    return ""
