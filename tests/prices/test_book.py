@@ -75,7 +75,7 @@ def test_the_whole_request_is_dearer_above_a_tier(book: Book):
 
 def test_cost_finds_the_tier_by_the_whole_prompt(book: Book):
     cached = Tokens(input=1, cache_read=100_000)
-    assert book.cost("claude-haiku-5-5", "anthropic", cached, NOW) == 5_000_500_000 // 1000 * 1
+    assert book.cost("claude-haiku-5-5", "anthropic", cached, NOW) == 5_000_500
     below = Tokens(cache_read=100_000)
     assert book.cost("claude-haiku-5-5", "anthropic", below, NOW) == 1_000_000
 
@@ -188,6 +188,13 @@ def test_unknown_is_none_and_never_zero(book: Book):
         assert book.cost(model, "", Tokens(1), NOW) is None, model
 
 
+def test_a_model_that_is_free_by_its_list_price_is_priced(book: Book):
+    assert rates(book, "glm-4.7-flash") == [0, 0, 0, 0, 0]
+    free = book.quote("glm-4.7-flash", at=NOW)
+    assert free is not None
+    assert not free.local
+
+
 def test_local_models_cost_nothing_because_they_are_local(book: Book):
     for model, provider in (("qwen3:30b", "ollama"), ("ollama/qwen3", ""), ("x", "LM-Studio")):
         quote = book.quote(model, provider, at=NOW)
@@ -205,6 +212,8 @@ def test_local_models_cost_nothing_because_they_are_local(book: Book):
 
 RULES = [
     ("claude-opus-5-5", "", CacheRule(300_000, 3_600_000, "refresh", "request")),
+    ("claude-opus-5-5", "vertex", CacheRule(300_000, 3_600_000, "refresh", "request")),
+    ("us.anthropic.claude-opus-5-5", "", CacheRule(300_000, 3_600_000, "refresh", "request")),
     ("gpt-6.1-sol", "", CacheRule(1_800_000, 43_200_000, "minimum", "request")),
     ("gpt-5.5", "", CacheRule(None, None, "unknown", "request")),
     ("gpt-5.2", "", CacheRule(300_000, None, "unknown", "request")),
