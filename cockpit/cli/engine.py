@@ -1,0 +1,72 @@
+"""`cockpit engine start|stop|status|log`."""
+
+import json
+
+import click
+
+from cockpit.cli.ask import ask
+from cockpit.cli.output import fail
+from cockpit.engine import service
+from cockpit.engine.client import Client, EngineError
+from cockpit.journal import paths
+
+
+@click.group()
+def engine() -> None:
+    """The background process. It outlives the terminal; stopping it stops no run."""
+
+
+@engine.command()
+def start() -> None:
+    """Start it, if it is not running."""
+    try:
+        click.echo(f"engine running, pid {service.start()}")
+    except EngineError as error:
+        fail(str(error))
+
+
+@engine.command()
+def stop() -> None:
+    """End it in order. Runs go on; nothing is lost."""
+    try:
+        click.echo("engine stopped" if service.stop() else "no engine was running")
+    except EngineError as error:
+        fail(str(error))
+
+
+@engine.command()
+@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+def status(as_json: bool) -> None:
+    """What it is doing. Ends with 1 when it is not running."""
+    if service.running() is None:
+        click.echo(json.dumps({"running": False}) if as_json else "no engine is running")
+        raise SystemExit(1)
+
+    async def ask_status(client: Client) -> bytes:
+        return await client.ask("status")
+
+    answer = {
+        "running": True,
+        **json.loads(ask(ask_status, start=False)),
+        "socket": str(paths.engine_socket()),
+    }
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        scan = answer["scan"]
+        looked = (
+            "everything read"
+            if scan["done"]
+            else f"reading {scan['files_done']} of {scan['files']} files"
+        )
+        click.echo(
+            f"engine {answer['version']} running, pid {answer['pid']}, {answer['runs']} runs, {looked}"
+        )
+        click.echo(f"socket {answer['socket']}")
+
+
+@engine.command()
+@click.option("--lines", default=50, show_default=True, type=click.IntRange(1))
+def log(lines: int) -> None:
+    """The end of its log."""
+    click.echo(service.log_tail(lines))

@@ -1,0 +1,41 @@
+"""`cockpit prices MODEL`."""
+
+import json
+import time
+
+import click
+
+from cockpit.cli.output import fail
+from cockpit.journal import paths
+
+
+@click.command()
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+def prices(model: str, as_json: bool) -> None:
+    """What MODEL costs now, in dollars per million tokens, and how long its cache stays warm."""
+    from cockpit.prices.book import Book
+    from cockpit.prices.describe import describe
+    from cockpit.prices.overlay import OverlayError
+
+    try:
+        book = Book.load(paths.prices_file(), paths.cache())
+    except OverlayError as error:
+        fail(str(error))
+    answer = describe(book, model, int(time.time() * 1000))
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        width = max(map(len, answer))
+        for key, value in answer.items():
+            click.echo(f"{key.ljust(width)}  {_words(value)}")
+    if not answer.get("priced", True):
+        raise SystemExit(1)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key} {_words(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value)) or "—"
+    return "—" if value is None else str(value)

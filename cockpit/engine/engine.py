@@ -1,0 +1,242 @@
+"""The engine: one event loop that folds what happens, answers the operator and lets clocks act."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cockpit import __version__
+from cockpit.core import clocks
+from cockpit.core.budget import Budget
+from cockpit.core.events import BudgetSet, ClockExpired, Event, RunDropped, RunSeen
+from cockpit.core.fleet import Run, Scan, is_live
+from cockpit.core.money import parse_money
+from cockpit.core.quantities import parse_duration
+from cockpit.engine import transcript
+from cockpit.engine.api import RequestError, Server
+from cockpit.engine.census import Census
+from cockpit.engine.library import Library
+from cockpit.engine.lookout import Lookout
+from cockpit.engine.publisher import Publisher
+from cockpit.engine.stops import Stops
+from cockpit.engine.watch import Watcher
+from cockpit.journal.index import Index
+from cockpit.journal.settings import Settings
+from cockpit.journal.store import Journal
+from cockpit.prices.book import Book
+
+TICK_SECONDS = 1.0
+SYNC_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Wall time in milliseconds since the epoch: the books' only clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Engine:
+    """Everything alive in the background process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: Library,
+        index: Index,
+        journal: Journal,
+        book: Book,
+        now: Callable[[], int] = now_ms,
+    ) -> None:
+        self._settings = settings
+        self._library = library
+        self._book = book
+        self._journal = journal
+        self._now = now
+        self._recent_ms = parse_duration(settings.recent)
+        self._publisher = Publisher(now)
+        self._ending = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._watcher = Watcher(
+            library, index, book, self._from_watcher, self._scanned, now, settings.poll
+        )
+        self._lookout = Lookout()
+        self._census = Census(library, self._lookout)
+        self._stops = Stops(self._census, self._lookout, self._record, now)
+        self._began = now()
+
+    async def run(self, socket: Path) -> None:
+        """Works until `shutdown`; then closes the journal and the index in order."""
+        self._replay()
+        if self._settings.day_cap:
+            self._publisher.capped(parse_money(self._settings.day_cap))
+        server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
+        await server.listen(socket)
+        self._watcher.start()
+        tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
+        await self._ending.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.close()
+        self._lookout.close()
+        await asyncio.to_thread(self._watcher.close)
+        await asyncio.to_thread(self._journal.close)
+
+    def shutdown(self) -> None:
+        """Begins to end."""
+        self._ending.set()
+
+    # --- what happens
+
+    def _replay(self) -> None:
+        self._publisher.happen(event for _, event in self._journal.replay())
+
+    def _record(self, *events: Event) -> None:
+        """Something cockpit did or decided: it takes effect at once and is journalled."""
+        self._publisher.happen(events)
+        self._journal.append(*events)
+
+    def _from_watcher(self, events: list[Event]) -> None:
+        self._loop.call_soon_threadsafe(self._observed, events)
+
+    def _scanned(self, scan: Scan) -> None:
+        self._loop.call_soon_threadsafe(self._publisher.scanned, scan)
+
+    def _observed(self, events: list[Event]) -> None:
+        self._publisher.happen(events)
+        for event in events:
+            if isinstance(event, RunSeen):
+                self._cap_by_settings(event)
+
+    def _cap_by_settings(self, seen: RunSeen) -> None:
+        run = self._publisher.fleet.runs[seen.run]
+        budget = self._settings.budget_for(seen.agent)
+        if budget is not None and run.budget is None and not run.budget_by and run.parent is None:
+            self._publisher.happen(
+                [BudgetSet(run=run.id, at=seen.at, budget=budget, by="settings")]
+            )
+
+    async def _tick(self) -> None:
+        while True:
+            began = time.monotonic()
+            try:
+                await self._look_around()
+            except Exception:
+                log.exception("a look around failed; the next one is due in a second")
+            await asyncio.sleep(max(0.1, TICK_SECONDS - (time.monotonic() - began)))
+
+    async def _look_around(self) -> None:
+        events = await self._census.look(self._publisher.fleet, self._now())
+        if events:
+            self._publisher.happen(events)
+        now = self._now()
+        for run in list(self._publisher.fleet.runs.values()):
+            event = clocks.due(run, now)
+            if event is not None:
+                self._record(event)
+                self._act(run, event)
+            elif now - run.last_event > self._recent_ms and not is_live(run, now):
+                self._publisher.happen([RunDropped(run=run.id, at=now)])
+
+    def _act(self, run: Run, event: Event) -> None:
+        """At zero the run is interrupted, if its budget says so and it has a process of its own."""
+        if isinstance(event, ClockExpired) and event.action == "interrupted":
+            self._stops.begin([run], by=f"the clock ({event.ruling})")
+
+    # --- what the operator asks
+
+    def _answers(self) -> dict[str, Any]:
+        return {
+            "fleet": self._fleet,
+            "stop": self._stop,
+            "panic": self._panic,
+            "budget": self._budget,
+            "transcript": self._transcript,
+            "status": self._status,
+            "sync": self._sync,
+            "shutdown": self._shutdown,
+        }
+
+    async def _fleet(self, _: dict[str, Any]) -> bytes:
+        return self._publisher.encoded()
+
+    def _fleets(self, _: dict[str, Any]) -> AsyncIterator[bytes]:
+        return self._publisher.fleets()
+
+    async def _story(self, request: dict[str, Any]) -> AsyncIterator[bytes]:
+        run = self._run(request)
+        async for events in self._publisher.story(run.id):
+            yield msgspec.json.encode({"events": events})
+
+    def _run(self, request: dict[str, Any]) -> Run:
+        run = self._publisher.fleet.runs.get(str(request.get("run")))
+        if run is None:
+            raise RequestError(f"no run {request.get('run')!r}: cockpit ps lists them")
+        return run
+
+    async def _stop(self, request: dict[str, Any]) -> bytes:
+        names = request.get("runs")
+        if not isinstance(names, list) or request.get("mode", "stop") not in ("stop", "panic"):
+            raise RequestError('stop needs "runs": [ids], and "mode": "stop" or "panic"')
+        runs = [self._run({"run": name}) for name in names]
+        self._stops.begin(runs, by="operator", mode=request.get("mode", "stop"))
+        return b"null"
+
+    async def _panic(self, _: dict[str, Any]) -> bytes:
+        now = self._now()
+        live = [run for run in self._publisher.fleet.runs.values() if is_live(run, now) and run.pid]
+        self._stops.begin(live, by="panic", mode="panic")
+        return msgspec.json.encode([run.id for run in live])
+
+    async def _budget(self, request: dict[str, Any]) -> bytes:
+        run = self._run(request)
+        budget = msgspec.convert(request.get("budget"), Budget | None)
+        self._record(BudgetSet(run=run.id, at=self._now(), budget=budget, by="operator"))
+        return b"null"
+
+    async def _transcript(self, request: dict[str, Any]) -> bytes:
+        run = self._run(request)
+        place = await asyncio.to_thread(self._library.place_of, Path(run.source))
+        if place is None:
+            raise RequestError(f"the transcript of {run.id} is gone: {run.source}")
+        before = request.get("before")
+        limit = min(int(request.get("limit") or 300), 5_000)
+        try:
+            page = await asyncio.to_thread(
+                transcript.page,
+                place,
+                run.id,
+                self._book,
+                before if isinstance(before, int) else None,
+                limit,
+            )
+        except OSError as error:
+            raise RequestError(f"the transcript of {run.id} cannot be read: {error}") from error
+        return msgspec.json.encode(page)
+
+    async def _status(self, _: dict[str, Any]) -> bytes:
+        fleet = self._publisher.fleet
+        return msgspec.json.encode(
+            {
+                "pid": os.getpid(),
+                "version": __version__,
+                "since": self._began,
+                "runs": len(fleet.runs),
+                "scan": fleet.scan,
+                "prices": self._book.genai_prices,
+            }
+        )
+
+    async def _sync(self, _: dict[str, Any]) -> bytes:
+        done = await asyncio.to_thread(self._watcher.catch_up, SYNC_SECONDS)
+        return msgspec.json.encode(done)
+
+    async def _shutdown(self, _: dict[str, Any]) -> bytes:
+        self._loop.call_later(0.05, self.shutdown)
+        return b"null"

@@ -1,0 +1,79 @@
+"""The engine as a process: wires everything below it together and ends in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from cockpit.agents.registry import chosen
+from cockpit.engine import lock
+from cockpit.engine.engine import Engine
+from cockpit.engine.library import Library
+from cockpit.journal import paths, settings
+from cockpit.journal.index import Index, IndexBusyError
+from cockpit.journal.store import Journal
+from cockpit.prices.book import Book
+
+LOG_LIMIT = 4 * 1024 * 1024
+INDEX_WAIT_SECONDS = 30.0
+
+log = logging.getLogger("cockpit.engine")
+
+
+def main() -> None:
+    """Runs the engine until SIGTERM, SIGINT or a `shutdown` request."""
+    os.umask(0o077)
+    _shorten_log()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    try:
+        held = lock.acquire(paths.engine_lock())
+    except lock.EngineRunningError as error:
+        log.info("%s", error)
+        sys.exit(0)
+    try:
+        asyncio.run(_run())
+    except settings.SettingsError as error:
+        log.error("%s", error)
+        sys.exit(1)
+    finally:
+        os.close(held)
+
+
+async def _run() -> None:
+    options = settings.load(paths.settings_file())
+    book = Book.load(paths.prices_file(), paths.cache())
+    library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
+    journal = Journal(paths.journal_file())
+    engine = Engine(options, library, await _index(), journal, book)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, engine.shutdown)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log.info("engine %d begins", os.getpid())
+    await engine.run(paths.engine_socket())
+    log.info("engine %d ends", os.getpid())
+
+
+async def _index() -> Index:
+    """The index, once a `cockpit spend` that may be writing it has finished."""
+    deadline = time.monotonic() + INDEX_WAIT_SECONDS
+    while True:
+        try:
+            return Index.open(paths.index_file())
+        except IndexBusyError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+
+
+def _shorten_log() -> None:
+    path = paths.engine_log()
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_suffix(".log.1"))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), 2)
