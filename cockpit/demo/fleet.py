@@ -1,0 +1,183 @@
+"""The demo as a whole: a provider, a nursery of agents, and a directory that all of it lives in.
+
+    async with Demo() as demo:
+        engine_environment = os.environ | demo.environment()
+
+Nothing outside the demo's directory is read or written, and nothing is left of it: not when the
+block ends, and not when the process that started it is killed.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cockpit.core.budget import Budget
+from cockpit.demo.cast import TIME_SCALE, cast
+from cockpit.demo.nursery import ROOM, Birth, Notice
+from cockpit.demo.plan import Place, Plan
+from cockpit.demo.workspace import git_identity, make_workspace
+
+STAGGER_S = 0.15
+STOP_S = 8.0
+
+_AGENT_HOMES = {
+    "CLAUDE_CONFIG_DIR": ".claude",
+    "CODEX_HOME": ".codex",
+    "COPILOT_HOME": ".copilot",
+    "QWEN_HOME": ".qwen",
+    "GEMINI_CLI_HOME": ".",
+    "PI_CODING_AGENT_DIR": ".pi/agent",
+    "VIBE_HOME": ".vibe",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_STATE_HOME": ".local/state",
+    "XDG_CACHE_HOME": ".cache",
+}
+
+
+class Demo:
+    """A running demo.
+
+    `url` is the provider's address, `lifetimes_s` how long its caches really live, `processes` the
+    pids of the living agents by name, `ended` the exit codes of those that are gone.
+    """
+
+    def __init__(self, plans: Sequence[Plan] | None = None, time_scale: float = TIME_SCALE) -> None:
+        self.plans = list(cast(time_scale) if plans is None else plans)
+        self.time_scale = time_scale
+        self.root = Path(tempfile.gettempdir()).resolve() / f"cockpit-demo-{secrets.token_hex(4)}"
+        self.home = self.root / "home"
+        self.url = ""
+        self.lifetimes_s: dict[str, float] = {}
+        self.processes: dict[str, int] = {}
+        self.ended: dict[str, int] = {}
+        self.changed = asyncio.Event()
+        self._provider: asyncio.subprocess.Process | None = None
+        self._nursery: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Demo":
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    @property
+    def budgets(self) -> dict[str, Budget]:
+        """What the operator would set, by session id of the run."""
+        return {plan.session: plan.budget for plan in self.plans if plan.budget is not None}
+
+    def environment(self) -> dict[str, str]:
+        """Variables under which cockpit sees the demo's agents and writes into its directory."""
+        homes = {name: str(self.home / place) for name, place in _AGENT_HOMES.items()}
+        return {"HOME": str(self.home), "COCKPIT_HOME": str(self.root / "cockpit"), **homes}
+
+    def workspace(self, plan: Plan) -> Path:
+        return self.root / "work" / plan.name
+
+    async def served(self) -> dict[str, Any]:
+        """The provider's own account of every request: `served`, `lifetimes_s`, `time_scale`."""
+        return await asyncio.to_thread(_fetch, f"{self.url}/_served")
+
+    async def until(self, *names: str) -> None:
+        """Wait until agents with these names have started."""
+        while not {*names} <= {*self.processes, *self.ended}:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def stop(self) -> None:
+        """End every process of the demo and remove its directory."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        for process in (self._nursery, self._provider):
+            if process is not None:
+                await _end(process)
+        await asyncio.to_thread(shutil.rmtree, self.root, ignore_errors=True)
+
+    async def _start(self) -> None:
+        for directory in (self.root, self.home, self.root / "logs", self.root / "cockpit"):
+            directory.mkdir(mode=0o700)
+        self._nursery = await self._spawn("nursery", str(self.root), ROOM)
+        self._provider = await self._spawn("provider", "--time-scale", str(self.time_scale))
+        await asyncio.to_thread(self._make_workspaces)
+        assert self._provider.stdout is not None
+        announced = msgspec.json.decode(await self._provider.stdout.readline())
+        self.url, self.lifetimes_s = announced["url"], announced["lifetimes_s"]
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._bear())]
+
+    async def _spawn(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
+        with (self.root / "logs" / f"{module}.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                f"cockpit.demo.{module}",
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **git_identity(self.home), **self.environment()},
+            )
+
+    def _make_workspaces(self) -> None:
+        for plan in self.plans:
+            make_workspace(plan, self.workspace(plan), self.home)
+
+    async def _bear(self) -> None:
+        """Hand the plans to the nursery, one after the other."""
+        assert self._nursery is not None
+        assert self._nursery.stdin is not None
+        for plan in self.plans:
+            workspace = str(self.workspace(plan))
+            place = Place(home=str(self.home), workspace=workspace, provider=self.url)
+            self._nursery.stdin.write(msgspec.json.encode(Birth(plan, place)) + b"\n")
+            await self._nursery.stdin.drain()
+            await asyncio.sleep(STAGGER_S)
+
+    async def _listen(self) -> None:
+        """Keep account of the agents that start and end."""
+        assert self._nursery is not None
+        assert self._nursery.stdout is not None
+        while line := await self._nursery.stdout.readline():
+            notice = msgspec.json.decode(line, type=Notice)
+            if notice.ended:
+                self.processes.pop(notice.name, None)
+                self.ended[notice.name] = notice.code
+            else:
+                self.processes[notice.name] = notice.pid
+            self.changed.set()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Close its standard input, on which both children of the demo end; insist after a while."""
+    assert process.stdin is not None
+    process.stdin.close()
+    for insist in (process.terminate, process.kill, None):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_S)
+            return
+        if insist is not None:
+            insist()
+
+
+def _fetch(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        found: dict[str, Any] = msgspec.json.decode(response.read())
+    return found

@@ -1,0 +1,81 @@
+"""What passes between a demo agent's model, its tools and its transcript."""
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+
+class Asked(Struct, frozen=True):
+    """A tool call the model asked for."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class Turn(Struct, frozen=True):
+    """One answer. `usage` is what the provider returned, untouched; times are milliseconds.
+
+    `complete` is False when the agent was interrupted while the answer was still coming.
+    """
+
+    id: str
+    model: str
+    text: str
+    calls: tuple[Asked, ...]
+    usage: dict[str, Any]
+    started: int
+    first_byte: int
+    ended: int
+    complete: bool = True
+
+
+class Outcome(Struct, frozen=True):
+    """What a tool call came to."""
+
+    call: Asked
+    ok: bool
+    output: str
+    started: int
+    ended: int
+
+
+class Client(Protocol):
+    """A conversation with a model through its official SDK."""
+
+    partial: Turn | None
+    """What had arrived of the answer under way when the agent was interrupted."""
+
+    def hear(self, text: str) -> None: ...
+
+    def report(self, outcomes: list[Outcome]) -> None: ...
+
+    def ask(self) -> Turn: ...
+
+    def prompt_tokens(self, turn: Turn) -> int:
+        """The context this turn was answered from."""
+        ...
+
+    def forget(self, text: str) -> None:
+        """Compact: the conversation starts over with `text`."""
+        ...
+
+
+class Transcript(Protocol):
+    """A session file in the format of an agent that cockpit can read."""
+
+    def prompt(self, text: str) -> None: ...
+
+    def turn(self, turn: Turn) -> None: ...
+
+    def outcomes(self, outcomes: list[Outcome]) -> None: ...
+
+    def idle(self, turn: Turn) -> None:
+        """The agent's turn is over; it waits."""
+        ...
+
+    def compacted(self, before: int) -> None: ...
+
+    def interrupted(self, partial: Turn | None) -> None: ...
+
+    def close(self) -> None: ...

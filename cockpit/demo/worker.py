@@ -1,0 +1,172 @@
+"""One demo agent: it talks to the provider, really does what the model asks, and keeps a transcript.
+
+The transcript starts before the SDK is imported, so that a run shows at once. SIGINT and SIGTERM
+end it in order; so does losing the process that started it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from uuid import uuid4
+
+import msgspec
+
+from cockpit.demo import toolset
+from cockpit.demo.clients import open_client
+from cockpit.demo.plan import Place, Plan
+from cockpit.demo.scripts import continued_after
+from cockpit.demo.toolset import SUB_AGENT, TOOLS, run_tool
+from cockpit.demo.transcripts import open_transcript
+from cockpit.demo.transcripts.claude import ClaudeTranscript
+from cockpit.demo.turns import Asked, Client, Outcome, Transcript, Turn
+
+TERMINATED = 128 + signal.SIGTERM
+LAST_WORDS_S = 2.0
+
+
+class Session:
+    """A model, its tools and a transcript, working until the model asks for nothing more."""
+
+    def __init__(self, plan: Plan, place: Place, transcript: Transcript, client: Client) -> None:
+        self.plan, self.place = plan, place
+        self.transcript, self.client = transcript, client
+        self.busy = False
+        self.steps = self.context = 0
+
+    def work(self, text: str) -> Turn:
+        """One turn of the agent: a prompt, and model calls until one asks for no tool."""
+        self.busy, self.steps = True, 0
+        self.transcript.prompt(text)
+        self._tell(text)
+        turn = self._ask()
+        while turn.calls:
+            outcomes = [self._run(call) for call in turn.calls]
+            self.transcript.outcomes(outcomes)
+            self.steps += len(outcomes)
+            if self.context > self.plan.compact_at:
+                self._compact(f"{text}\n{continued_after(self.steps)}")
+            else:
+                self.client.report(outcomes)
+            turn = self._ask()
+        self.transcript.idle(turn)
+        self.busy = False
+        return turn
+
+    def _ask(self) -> Turn:
+        turn = self.client.ask()
+        self.context = self.client.prompt_tokens(turn)
+        self.transcript.turn(turn)
+        return turn
+
+    def _tell(self, text: str) -> None:
+        if self.context > self.plan.compact_at:
+            self._compact(text)
+        else:
+            self.client.hear(text)
+
+    def _compact(self, text: str) -> None:
+        self.transcript.compacted(self.context)
+        self.client.forget(text)
+        self.context = 0
+
+    def _run(self, call: Asked) -> Outcome:
+        if call.name == SUB_AGENT.name:
+            return delegate(self.plan, self.place, call)
+        return run_tool(call, Path(self.place.workspace))
+
+    def interrupted(self) -> None:
+        if self.busy:
+            self.transcript.interrupted(self.client.partial)
+
+
+def delegate(plan: Plan, place: Place, call: Asked) -> Outcome:
+    """Run a sub-agent to its end, with its own transcript beside its parent's."""
+    started = toolset.now()
+    transcript = ClaudeTranscript(plan, place, agent=f"a{uuid4().hex[:16]}")
+    transcript.described(call.id, str(call.arguments.get("description", "")))
+    client = open_client(plan, place, system_prompt(place), TOOLS[plan.agent], script="review")
+    session = Session(plan, place, transcript, client)
+    try:
+        turn = session.work(str(call.arguments.get("prompt", "")))
+    except (KeyboardInterrupt, SystemExit):
+        session.interrupted()
+        raise
+    finally:
+        transcript.close()
+    return Outcome(call, True, turn.text, started, toolset.now())
+
+
+def system_prompt(place: Place) -> str:
+    """Who the agent is, and the project's handbook, as agents carry their project's instructions."""
+    handbook = Path(place.workspace, "HANDBOOK.md").read_text()
+    return f"You are a coding agent at work in {place.workspace}.\n\n{handbook}"
+
+
+def run(plan: Plan, place: Place) -> None:
+    """Work on the task, then wait for the next tick or for the operator."""
+    transcript = open_transcript(plan, place)
+    tools = [*TOOLS[plan.agent], SUB_AGENT] if plan.script == "lead" else TOOLS[plan.agent]
+    try:
+        client = open_client(plan, place, system_prompt(place), tools)
+        session = Session(plan, place, transcript, client)
+        try:
+            session.work(plan.task)
+            while plan.wake_s is not None:
+                time.sleep(plan.wake_s)
+                session.work(plan.wake_prompt)
+            threading.Event().wait()
+        except (KeyboardInterrupt, SystemExit):
+            session.interrupted()
+            raise
+    finally:
+        transcript.close()
+
+
+def end_with(lifeline: int) -> None:
+    """End this process when the other end of a pipe closes: whoever started it is gone."""
+
+    def watch() -> None:
+        while os.read(lifeline, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LAST_WORDS_S)
+        os._exit(TERMINATED)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
+    raise SystemExit(TERMINATED)
+
+
+def live(plan: Plan, place: Place, lifeline: int) -> int:
+    """Run to the end; the exit code is that of the real agents: 0 after SIGINT, 143 after SIGTERM."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
+    end_with(lifeline)
+    try:
+        run(plan, place)
+    except KeyboardInterrupt:
+        return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m cockpit.demo.worker", description=__doc__)
+    parser.add_argument("--plan", required=True, help="a Plan as JSON")
+    parser.add_argument("--place", required=True, help="a Place as JSON")
+    options = parser.parse_args(arguments)
+    plan = msgspec.json.decode(options.plan, type=Plan)
+    place = msgspec.json.decode(options.place, type=Place)
+    sys.exit(live(plan, place, sys.stdin.fileno()))
+
+
+if __name__ == "__main__":
+    main()
