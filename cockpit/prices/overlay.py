@@ -126,21 +126,11 @@ class Overlay(Struct, frozen=True, forbid_unknown_fields=True):
     suffix: list[SuffixRule] = []
 
 
-def read(path: Path) -> Overlay:
-    """The overlay in a file.
-
-    Raises:
-        OverlayError: when it is no TOML, or has a key or value we do not know.
-        OSError: when it cannot be read.
-    """
-    return parse(path.read_bytes(), path)
-
-
 def parse(data: bytes, path: Path) -> Overlay:
     """The overlay in `data`; `path` is for messages only.
 
     Raises:
-        OverlayError: as `read`.
+        OverlayError: when it is no TOML, or has a key or value we do not know.
     """
     try:
         text = data.decode()

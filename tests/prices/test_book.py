@@ -6,6 +6,7 @@ import pytest
 
 from cockpit.core.price import CacheRule, Rates
 from cockpit.core.tokens import Tokens
+from cockpit.prices.base import Constraint
 from cockpit.prices.book import Book
 
 DOLLAR = 10**9
@@ -139,6 +140,20 @@ def test_a_tier_without_a_price_is_unpriced(book: Book):
     assert rates(book, "claude-opus-5-5", tier="priority") is None
     assert rates(book, "kimi-k3", tier="batch") is None
     assert rates(book, "gpt-6.1-sol", tier="moonshot") is None
+
+
+def test_a_reseller_lends_the_standard_price_only(book: Book):
+    assert rates(book, "claude-opus-5-5", "azure") == [4, 5, 8, 0.2, 20]
+    assert rates(book, "claude-opus-5-5", "azure", tier="fast") is None
+
+
+@pytest.mark.parametrize(
+    ("minute", "active"),
+    [(1379, False), (1380, True), (1439, True), (0, True), (119, True), (120, False)],
+)
+def test_hours_may_pass_midnight(minute: int, active: bool):
+    night = Constraint(start=23 * 60, end=2 * 60)
+    assert night.active(ms("2026-11-22") + minute * 60_000) is active
 
 
 def test_places(book: Book):

@@ -1,8 +1,11 @@
 """Ids as transcripts and proxies write them resolve; anything else stays unknown."""
 
+import msgspec
 import pytest
 
+from cockpit.prices import base
 from cockpit.prices.book import Book
+from cockpit.prices.names import Names
 
 NOW = 1_795_348_800_000  # 2026-11-22
 
@@ -53,6 +56,7 @@ SAME = [
     ("openai/gpt-5.4-nano", "", "openai", "gpt-5.4-nano"),
     ("azure/gpt-5.2", "", "azure", "gpt-5.2"),
     ("gpt-4o-2024-05-13", "", "openai", "gpt-4o-2024-05-13"),
+    ("gpt-4o-20240513", "", "openai", "gpt-4o-2024-05-13"),  # a snapshot with its own price
     ("xai/grok-4.7", "", "x-ai", "grok-4.7"),
     ("glm-5.3", "", "zai", "GLM-5.3"),
     ("glm-5.3", "zhipuai", "zhipuai", "GLM-5.3"),
@@ -135,3 +139,29 @@ def test_an_unknown_provider_is_told_apart(book: Book):
 def test_a_named_provider_is_not_left_for_another(book: Book):
     assert book.quote("claude-opus-5-5", "deepseek", at=NOW) is None
     assert book.quote("gpt-5.2", "anthropic", at=NOW) is None
+
+
+def test_what_stands_before_the_id_counts_too(book: Book):
+    assert book.quote("claude-opus-5-5", "google", at=NOW) is not None
+    assert book.quote("models/claude-opus-5-5", "google", at=NOW) is not None
+    assert book.quote("un-claude-opus-5-5", "google", at=NOW) is None
+    assert book.quote("unclaude-opus-5.5", "google", at=NOW) is None
+
+
+def test_the_first_model_that_takes_an_id_has_it():
+    def model(name: str, names: list[str], rules: list[base.Clause]) -> base.Model:
+        return base.Model(name, names, rules, None, [])
+
+    stored = [
+        model("early rule", [], [base.Clause("^", "b-")]),
+        model("exact", ["a-1", "b-1"], []),
+        model("late rule", [], [base.Clause("^", "a-")]),
+    ]
+    provider = base.Provider("p", msgspec.Raw(msgspec.json.encode(stored)))
+    names = Names(base.Base(base.FORMAT, "1", [provider]), [])
+    meant = {
+        text: found.model.id
+        for text in ("a-1", "b-1", "a-2")
+        if (found := names.find(text, "p")) and found.model
+    }
+    assert meant == {"a-1": "exact", "b-1": "early rule", "a-2": "late rule"}

@@ -107,6 +107,11 @@ def test_own_names_places_tiers_and_lifetimes(tmp_path: Path):
         provider = "anthropic"
         tier = "corp"
         factor = 0.8
+        [[tier]]
+        provider = "anthropic"
+        names = ["claude-3*"]
+        tier = "batch"
+        factor = 0.25
         [[geo]]
         provider = "anthropic"
         geo = ["us"]
@@ -127,6 +132,7 @@ def test_own_names_places_tiers_and_lifetimes(tmp_path: Path):
     assert quote.cache == CacheRule(60_000, None, "minimum", "response")
     assert quote.window == 123
     assert quoted(book, "anything", "rack").local
+    assert quoted(book, "claude-3-opus-20240229", tier="batch").rates.input == 3_750_000_000
 
 
 def test_a_price_can_be_taken_away(tmp_path: Path):
@@ -201,7 +207,7 @@ def test_every_pattern_of_ours_means_something(book: Book):
 
     table = base.decode(base.SHIPPED.read_bytes())
     ids = {p.id: [model.id.lower() for model in base.models(p)] for p in table.providers}
-    ours = overlay.read(overlay.SHIPPED)
+    ours = overlay.parse(overlay.SHIPPED.read_bytes(), overlay.SHIPPED)
     corrections = [rule for rule in ours.model if rule.input is None]
     for rule in (*corrections, *ours.weekdays, *ours.tier, *ours.geo, *ours.cache):
         for pattern in rule.names:
