@@ -222,14 +222,24 @@ class Index:
             _row(key, self._number_of(source, call, modified), call, price(call))
             for key, call in sorted(merged.items())
         ]
-        before = self._database.total_changes
-        self._database.executemany(_INSERT, rows)
-        if self._database.total_changes - before == len(rows):
+        if self._insert_new(rows):
             return [
                 Booked(merged[row[0]], merged[row[0]].run, merged[row[0]].tokens, row[12], False)
                 for row in rows
             ]
-        return self._revise(merged, rows, price)
+        booked = (self._book_one(row, merged[row[0]], price) for row in rows)
+        return [one for one in booked if one is not None]
+
+    def _insert_new(self, rows: list[Row]) -> bool:
+        """Inserts all rows if none of them is known; otherwise changes nothing."""
+        self._database.execute("SAVEPOINT batch")
+        before = self._database.total_changes
+        self._database.executemany(_INSERT, rows)
+        all_new = self._database.total_changes - before == len(rows)
+        if not all_new:
+            self._database.execute("ROLLBACK TO batch")
+        self._database.execute("RELEASE batch")
+        return all_new
 
     def _number_of(self, source: Source, call: Call, modified: int) -> int:
         own = call.run == source.run
@@ -241,28 +251,26 @@ class Index:
             modified,
         )
 
-    def _revise(self, merged: dict[int, Call], rows: list[Row], price: Price) -> list[Booked]:
-        booked = []
-        for row in rows:
-            stored = self._database.execute(
-                "SELECT * FROM calls WHERE key = ?", (row[0],)
-            ).fetchone()
-            call = merged[row[0]]
-            if stored == row:
-                continue
-            known = _call(stored, call)
-            largest = merge(known, call)
-            added = largest.tokens - known.tokens
-            owner = self._owner(stored[1], row[1])
-            nano = price(largest)
-            changed = _row(row[0], owner, largest, nano)
-            if changed == stored:
-                continue
-            self._database.execute(_REPLACE, changed)
-            delta = None if nano is None else nano - (stored[12] or 0)
-            if added != Tokens() or delta or largest.mark != known.mark:
-                booked.append(Booked(largest, self._name(owner), added, delta, revision=True))
-        return booked
+    def _book_one(self, row: Row, call: Call, price: Price) -> Booked | None:
+        stored = self._database.execute("SELECT * FROM calls WHERE key = ?", (row[0],)).fetchone()
+        if stored is None:
+            self._database.execute(_INSERT, row)
+            return Booked(call, call.run, call.tokens, row[12], revision=False)
+        if stored == row:
+            return None
+        known = _call(stored, call)
+        largest = merge(known, call)
+        owner = self._owner(stored[1], row[1])
+        nano = price(largest)
+        changed = _row(row[0], owner, largest, nano)
+        if changed == stored:
+            return None
+        self._database.execute(_REPLACE, changed)
+        added = largest.tokens - known.tokens
+        delta = None if nano is None else nano - (stored[12] or 0)
+        if added == Tokens() and not delta and largest.mark == known.mark:
+            return None
+        return Booked(largest, self._name(owner), added, delta, revision=True)
 
     def _owner(self, known: int, claims: int) -> int:
         if known == claims:
