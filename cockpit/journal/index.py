@@ -232,6 +232,8 @@ class Index:
 
     def _insert_new(self, rows: list[Row]) -> bool:
         """Inserts all rows if none of them is known; otherwise changes nothing."""
+        if not self._database.in_transaction:  # releasing an outermost savepoint would commit
+            self._database.execute("BEGIN")
         self._database.execute("SAVEPOINT batch")
         before = self._database.total_changes
         self._database.executemany(_INSERT, rows)
