@@ -12,8 +12,8 @@ import msgspec
 from cockpit.core.price import cost as cost_at
 from cockpit.core.tokens import Tokens
 from cockpit.prices import base, overlay
-from cockpit.prices.entry import Draft, Entry, Layers, Quote
-from cockpit.prices.names import Names
+from cockpit.prices.entry import Draft, Entry, Layers, Quote, Source
+from cockpit.prices.names import Names, provider_ids
 
 CACHED = "prices.json"
 """File in the cache directory with a table newer than the shipped one."""
@@ -21,6 +21,7 @@ CACHED = "prices.json"
 _RULES = b"rules 1"  # counted up when the code prices the same tables differently
 _REMEMBERED = 4096  # ids come from logs, so a hostile one could name any number of models
 
+_ORIGINS: tuple[Source, ...] = ("overlay", "user")
 _Asked = tuple[str, str, str, str]
 """Model, provider, tier and geo, as they came."""
 
@@ -32,11 +33,13 @@ class Book:
         """Raises `OverlayError` for a bad overlay and `msgspec.MsgspecError` for a bad table."""
         self._data = (table, ours, users)
         self._table = base.decode(table)
-        layers: Layers = (("overlay", overlay.parse(ours, overlay.SHIPPED)),)
+        overlays = [overlay.parse(ours, overlay.SHIPPED)]
         if users:
-            layers = (*layers, ("user", overlay.parse(users, path)))
-        self._layers = layers
-        self._names = Names(self._table, [laid for _, laid in layers])
+            overlays.append(overlay.parse(users, path))
+        ids = provider_ids(self._table, overlays)
+        overlays[1:] = [overlay.settled(laid, ids, path) for laid in overlays[1:]]
+        self._layers: Layers = tuple(zip(_ORIGINS, overlays, strict=False))
+        self._names = Names(self._table, overlays, ids)
         self._answers: dict[_Asked, Entry | Quote | None] = {}
 
     @classmethod

@@ -133,9 +133,10 @@ class Draft:
     def _means(self, provider: str, patterns: tuple[str, ...]) -> bool:
         if provider and provider != self.found.provider:
             return False
-        return any(
-            fnmatchcase(name, pattern.lower()) for name in self._names for pattern in patterns
-        )
+        lowered = {pattern.lower() for pattern in patterns}
+        if lowered & self._names:  # an id may hold brackets, which a pattern would read otherwise
+            return True
+        return any(fnmatchcase(name, pattern) for name in self._names for pattern in lowered)
 
     def _tier_factor(self, layers: Layers) -> Decimal | None:
         if not self.tier:
@@ -175,7 +176,7 @@ class Draft:
 
     def quote(self, at: int, prompt: int, above: int) -> Quote | None:
         """The answer at a moment; None when the model, tier or place has no price then."""
-        if self.found.local:
+        if self.found.local and not self.conditions:
             return self._quote(Rates(0, 0, 0, 0, 0), 0, ("local: no money price",))
         if not self.conditions or self.geo_factor is None:
             return None

@@ -1,6 +1,7 @@
 """Says what is wrong with an overlay so that its author finds the place."""
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -65,5 +66,10 @@ def _nearest(key: str, steps: list[str | int]) -> str:
             known = overlay.Above.__struct_fields__
         case [section, *_]:
             known = _TABLES[section].__struct_fields__
-    near = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    return nearest(key, known) or f"; known are {', '.join(known)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question for the most similar of the known words, or nothing when none is similar."""
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""

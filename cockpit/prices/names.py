@@ -5,14 +5,14 @@ known here by name; whatever else is left over means another model, and stays un
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.prices import base
-from cockpit.prices.overlay import Overlay, ProviderRule, SuffixRule
+from cockpit.prices.overlay import Overlay, SuffixRule
 
 LONGEST = 256
 """Longer ids are nobody's."""
@@ -99,7 +99,10 @@ def _tail(rule: str, after: str) -> bool:
 class Names:
     """Resolves ids against one table and its overlays."""
 
-    def __init__(self, table: base.Base, overlays: Sequence[Overlay]) -> None:
+    def __init__(
+        self, table: base.Base, overlays: Sequence[Overlay], ids: Mapping[str, str] | None = None
+    ) -> None:
+        """`ids` are those of `provider_ids`, where they are already known."""
         self._providers = {provider.id: provider for provider in table.providers}
         self._rules = [rule for overlay in overlays for rule in overlay.provider]
         self._suffixes = [rule for overlay in overlays for rule in overlay.suffix]
@@ -110,7 +113,7 @@ class Names:
             if rule.input is not None
             for name in rule.names
         }
-        self._ids = _ids(self._providers, self._rules)
+        self._ids = provider_ids(table, overlays) if ids is None else ids
         self._local = {rule.id for rule in self._rules if rule.local}
         self._models: dict[str, list[base.Model]] = {}
         self._exact: dict[str, dict[str, int]] = {}
@@ -211,9 +214,9 @@ def _any(rule: SuffixRule, name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in rule.names)
 
 
-def _ids(providers: dict[str, base.Provider], rules: list[ProviderRule]) -> dict[str, str]:
-    """Every id and alias, lower case, to the seller's id; later overlays win."""
-    ids = {identifier: identifier for identifier in providers}
-    for rule in rules:
+def provider_ids(table: base.Base, overlays: Sequence[Overlay]) -> dict[str, str]:
+    """Every id and alias of a seller, lower case, to its own id; later overlays win."""
+    ids = {provider.id: provider.id for provider in table.providers}
+    for rule in (rule for overlay in overlays for rule in overlay.provider):
         ids |= dict.fromkeys((rule.id.lower(), *(alias.lower() for alias in rule.aliases)), rule.id)
     return ids

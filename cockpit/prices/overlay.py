@@ -5,6 +5,7 @@ patterns with `*`); of several tables that speak of the same thing, the last one
 """
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 SHIPPED = Path(__file__).with_name("overlay.toml")
 
@@ -145,6 +147,32 @@ def parse(data: bytes, path: Path) -> Overlay:
         raise OverlayError(explain(str(error), text, path)) from error
     _check_amounts(overlay, path)
     return overlay
+
+
+_Spoken = ModelRule | CacheTable | TierRule | GeoRule | WeekdayRule
+
+
+def settled(overlay: Overlay, ids: Mapping[str, str], path: Path) -> Overlay:
+    """The overlay with every seller under its own id.
+
+    Raises:
+        OverlayError: for a seller that neither the table nor a `[[provider]]` knows.
+    """
+    sections = ("model", "cache", "tier", "geo", "weekdays")
+    return replace(overlay, **{name: _settled(overlay, name, ids, path) for name in sections})
+
+
+def _settled(overlay: Overlay, section: str, ids: Mapping[str, str], path: Path) -> list[_Spoken]:
+    tables: list[_Spoken] = getattr(overlay, section)
+    for number, table in enumerate(tables, 1):
+        if table.provider and table.provider.lower() not in ids:
+            from cockpit.prices.mistakes import nearest  # only a mistake needs it
+
+            place = f"{path}: provider in [[{section}]] number {number}"
+            raise OverlayError(
+                f"{place}: {table.provider!r} is unknown{nearest(table.provider, ids)}"
+            )
+    return [replace(table, provider=ids.get(table.provider.lower(), "")) for table in tables]
 
 
 def _check_amounts(overlay: Overlay, path: Path) -> None:

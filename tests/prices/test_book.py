@@ -231,7 +231,7 @@ RULES = [
     ("us.anthropic.claude-opus-5-5", "", CacheRule(300_000, 3_600_000, "refresh", "request")),
     ("gpt-6.1-sol", "", CacheRule(1_800_000, 43_200_000, "minimum", "request")),
     ("gpt-5.5", "", CacheRule(None, None, "unknown", "request")),
-    ("gpt-5.2", "", CacheRule(300_000, None, "unknown", "request")),
+    ("gpt-5.2", "", CacheRule(None, None, "unknown", "request")),
     ("deepseek-v4-pro", "", CacheRule(None, None, "evict", "request")),
     ("gemini-4-argon", "", CacheRule(None, None, "unknown", "request")),
     ("kimi-k3", "", CacheRule(300_000, 3_600_000, "unknown", "request")),

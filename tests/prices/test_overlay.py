@@ -187,6 +187,35 @@ def test_a_bad_value_is_refused(text: str, said: str):
     assert said in str(refused.value)
 
 
+def test_a_provider_nobody_knows_is_refused(tmp_path: Path):
+    with pytest.raises(OverlayError) as refused:
+        booked(tmp_path, '[[tier]]\nprovider = "antropic"\ntier = "batch"\nfactor = 1\n')
+    said = str(refused.value)
+    assert "provider in [[tier]] number 1: 'antropic' is unknown" in said
+    assert "did you mean 'anthropic'?" in said
+
+
+def test_a_provider_may_be_called_by_any_of_its_names(tmp_path: Path):
+    rule = '[[model]]\nprovider = "Vertex"\nnames = ["gemini-4-argon"]\ninput = 1\n'
+    assert quoted(booked(tmp_path, rule), "gemini-4-argon").rates.input == DOLLAR
+
+
+def test_an_id_with_brackets_is_no_pattern(tmp_path: Path):
+    rule = '[[model]]\nprovider = "cursor"\nnames = ["composer-2.5[fast=true]"]\ninput = 1\n'
+    book = booked(tmp_path, rule)
+    assert quoted(book, "composer-2.5[fast=true]", "cursor").source == "user"
+    assert quoted(book, "composer-2.5", "cursor").source == "base"
+
+
+def test_a_local_model_may_be_given_a_price(tmp_path: Path):
+    book = booked(
+        tmp_path, '[[model]]\nprovider = "ollama"\nnames = ["big:*"]\ninput = 0.1\noutput = 0.2\n'
+    )
+    dear = quoted(book, "big:70b", "ollama")
+    assert (dear.local, dear.source, dear.rates.output) == (True, "user", 200_000_000)
+    assert quoted(book, "small:1b", "ollama").rates.output == 0
+
+
 def test_no_file_is_no_overlay(tmp_path: Path):
     assert Book.load(tmp_path / "none.toml").fingerprint == Book.load().fingerprint
 
