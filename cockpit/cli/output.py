@@ -1,5 +1,6 @@
 """Plain text for terminals and pipes."""
 
+from datetime import UTC, datetime, tzinfo
 from typing import NoReturn
 
 import click
@@ -26,3 +27,15 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], left: int = 1) ->
         ).rstrip()
         for row in [heads, *cells]
     )
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone called `name`, the machine's own for an empty name; ends the command if unknown."""
+    if not name:
+        return datetime.now().astimezone().tzinfo or UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        fail(f"{name!r} is no time zone: write one like Europe/Berlin or UTC")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cockpit.cli.output import fail, table
+from cockpit.cli.output import fail, table, zone
 from cockpit.core.money import dollars
 from cockpit.core.quantities import parse_duration
 from cockpit.journal import paths, settings
@@ -37,11 +37,11 @@ FOREVER = 1 << 62
 def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> None:
     """What was spent, each call priced by its four token classes and counted once."""
     options = _settings()
-    zone = _zone(zone_name or options.timezone)
-    first, last = _moment(since, zone, 0), _moment(until, zone, FOREVER)
+    days = zone(zone_name or options.timezone)
+    first, last = _moment(since, days, 0), _moment(until, days, FOREVER)
     index = _fresh_index(options, by)
     try:
-        report = report_spend(index, by, first, last, zone)
+        report = report_spend(index, by, first, last, days)
     finally:
         index.close()
     click.echo(_json(report) if as_json_ else _text(report, by))
@@ -52,18 +52,6 @@ def _settings() -> settings.Settings:
         return settings.load(paths.settings_file())
     except settings.SettingsError as error:
         fail(str(error))
-
-
-def _zone(name: str) -> tzinfo:
-    if not name:
-        local = datetime.now().astimezone().tzinfo
-        return local or datetime.now().astimezone().tzinfo or fail("this machine has no time zone")
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        fail(f"--tz: {name!r} is no time zone: write one like Europe/Berlin or UTC")
 
 
 def _moment(text: str, zone: tzinfo, default: int) -> int:

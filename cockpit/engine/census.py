@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from cockpit.agents.adapter import Adapter, Live
 from cockpit.core.events import Event, ProcessEnded, ProcessFound
 from cockpit.core.fleet import Fleet, Run
-from cockpit.engine.found import Found, Match, agents, match_runs
+from cockpit.engine.found import Found, agents
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
+from cockpit.engine.matching import Match, match_runs
 from cockpit.engine.processes import Identity, Processes
 
 

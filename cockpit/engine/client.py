@@ -102,6 +102,11 @@ class Client:
             raise EngineError("no engine is running: cockpit engine start") from error
         return cls(reader, writer)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the engine has gone."""
+        return self._receiver.done()
+
     async def close(self) -> None:
         self._receiver.cancel()
         self._writer.close()
@@ -120,7 +125,7 @@ class Client:
                 queue.put_nowait(_Answer(number, error="the engine has gone"))
 
     def _send(self, do: str, arguments: dict[str, Any]) -> tuple[int, asyncio.Queue[_Answer]]:
-        if self._receiver.done():
+        if self.lost:
             raise EngineError("the engine has gone")
         number = next(self._ids)
         queue = self._waiting[number] = asyncio.Queue()

@@ -9,8 +9,8 @@ from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import Event, StopFailed, StopRequested
 from cockpit.core.fleet import Run
 from cockpit.engine.census import Census
-from cockpit.engine.found import target
 from cockpit.engine.lookout import Lookout
+from cockpit.engine.matching import target
 from cockpit.engine.stop import stop
 
 log = logging.getLogger(__name__)

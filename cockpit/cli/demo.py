@@ -1,0 +1,117 @@
+"""`cockpit demo`: a simulated provider and a small fleet of real processes."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cockpit.cli.output import fail
+from cockpit.core.export import run_row
+
+if TYPE_CHECKING:
+    from cockpit.demo.fleet import Demo
+    from cockpit.engine.client import Client
+
+CAP_SECONDS = 10.0
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="No screen; ends by itself.")
+@click.option(
+    "--seconds",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(1, 3600),
+    help="How long, with --headless.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="With --headless: the fleet (keys of ps) and what was served.",
+)
+def demo(headless: bool, seconds: float, as_json: bool) -> None:
+    """Run cockpit on a machine with nothing: no key, no network, no agent.
+
+    Real processes talk through the official SDKs to a provider on loopback that keeps honest
+    prefix caches, and write real files in a temporary directory. Nothing of it stays.
+    """
+    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fail("the screen needs a terminal; without one: cockpit demo --headless --json")
+    answer = asyncio.run(_headless(seconds) if headless else _on_screen())
+    if headless:
+        click.echo(
+            json.dumps(answer, indent=2, ensure_ascii=False) if as_json else _sentence(answer)
+        )
+
+
+async def _headless(seconds: float) -> dict[str, Any]:
+    from cockpit.demo.fleet import Demo
+
+    began = time.monotonic()
+    async with Demo() as demo:
+        client = await _engine(demo)
+        try:
+            await _cap(demo, client)
+            await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
+            await client.ask("sync")
+            fleet = await client.fleet()
+            served = await demo.served()
+        finally:
+            await _end_engine(client)
+    now = fleet.now
+    return {"fleet": [run_row(run, now) for run in fleet.runs.values()], "provider": served}
+
+
+async def _on_screen() -> None:
+    from cockpit.demo.fleet import Demo
+
+    async with Demo() as demo:
+        client = await _engine(demo)
+        capping = asyncio.create_task(_cap(demo, client))
+        try:
+            screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "cockpit")
+            await screen.wait()
+        finally:
+            capping.cancel()
+            await _end_engine(client)
+
+
+async def _engine(demo: "Demo") -> "Client":
+    """An engine that sees the demo's directory only."""
+    from cockpit.engine import service
+    from cockpit.engine.client import EngineError
+
+    os.environ.update(demo.environment())
+    try:
+        return await service.connect()
+    except EngineError as error:
+        fail(str(error))
+
+
+async def _end_engine(client: "Client") -> None:
+    from cockpit.engine import service
+
+    await client.close()
+    await asyncio.to_thread(service.stop)
+
+
+async def _cap(demo: "Demo", client: "Client") -> None:
+    """Sets the budgets that the demo's operator would set, as soon as their runs appear."""
+    waiting = dict(demo.budgets)
+    deadline = time.monotonic() + CAP_SECONDS
+    while waiting and time.monotonic() < deadline:
+        fleet = await client.fleet()
+        for run in fleet.runs.values():
+            if run.session in waiting and run.parent is None:
+                await client.set_budget(run.id, waiting.pop(run.session))
+        await asyncio.sleep(0.1)
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    runs = [f"{row['id']}  {row['state']}  {row['name']}  ${row['usd']}" for row in answer["fleet"]]
+    return "\n".join([*runs, f"{len(answer['provider']['served'])} requests served"])
