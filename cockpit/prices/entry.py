@@ -1,26 +1,22 @@
 """One model under one tier at one place: its prices over time and prompt size."""
 
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import UTC, datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
 
-from cockpit.core.money import NANO
 from cockpit.core.price import CacheRule, Rates
-from cockpit.prices import base
+from cockpit.prices import base, corrections
 from cockpit.prices.names import Found
-from cockpit.prices.overlay import Above, CacheTable, GeoRule, ModelRule, Overlay, WeekdayRule
+from cockpit.prices.overlay import GeoRule, ModelRule, Overlay
 
 Source = Literal["base", "overlay", "user"]
 Layers = tuple[tuple[Source, Overlay], ...]
 """The overlays in rising order of authority."""
 
 _NEUTRAL_TIERS = frozenset({"", "standard", "default", "auto", "standard_only"})
-_PRICED = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "search")
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ONE = Decimal(1)
 
 
@@ -108,22 +104,22 @@ class Draft:
     def _lay(self, source: Source, overlay: Overlay) -> None:
         for weekdays in overlay.weekdays:
             if self._means(weekdays.provider, weekdays.names):
-                self.conditions = [_on_days(item, weekdays) for item in self.conditions]
+                self.conditions = [corrections.on_days(item, weekdays) for item in self.conditions]
                 self.source = source
         for rule in overlay.model:
             if self._means(rule.provider, rule.names):
                 self._apply(source, rule)
         for table in overlay.cache:
             if self._means(table.provider, table.names):
-                self.cache = _cache_rule(table)
+                self.cache = corrections.cache_rule(table)
 
     def _apply(self, source: Source, rule: ModelRule) -> None:
         self.window = rule.window or self.window
-        changes = _changes(rule)
+        changes = corrections.changes_of(rule)
         if rule.unpriced:
             self.conditions, self.variants = [], []
         if changes:
-            self.conditions = _overridden(self.conditions, changes, rule.since)
+            self.conditions = corrections.overridden(self.conditions, changes, rule.since)
             self.variants = []
         if rule.cache_write_1h_factor is not None or "cache_write_1h" in changes:
             self.long_write = rule.cache_write_1h_factor
@@ -170,7 +166,7 @@ class Draft:
         """Prompt sizes above which the price changes, rising."""
         prices = [item.prices for item in self.conditions]
         prices += [item.prices for item in self.variants]
-        steps = [getattr(item, name) for item in prices for name in _PRICED]
+        steps = [getattr(item, name) for item in prices for name in corrections.PRICED]
         starts = {start for step in steps if isinstance(step, list) for start in step[1::2]}
         return tuple(sorted(starts))
 
@@ -185,7 +181,10 @@ class Draft:
         factor = _ONE if variants else self.tier_factor
         if factor is None:
             return None
-        prices = {name: _step(_first(name, condition.prices, variants), prompt) for name in _PRICED}
+        prices = {
+            name: _step(_first(name, condition.prices, variants), prompt)
+            for name in corrections.PRICED
+        }
         rates = self._rates(prices, factor * self.geo_factor)
         words = self._words(condition, above)
         return None if rates is None else self._quote(rates, prices["search"], words)
@@ -197,9 +196,11 @@ class Draft:
         write = _either(prices["cache_write_5m"], enter)
         long_write = _either(prices["cache_write_1h"], write)
         if self.long_write is not None:
-            long_write = times(enter, self.long_write)
+            long_write = corrections.times(enter, self.long_write)
         read = _either(prices["cache_read"], enter)
-        return Rates(*(times(rate, factor) for rate in (enter, write, long_write, read, leave)))
+        return Rates(
+            *(corrections.times(rate, factor) for rate in (enter, write, long_write, read, leave))
+        )
 
     def _quote(self, rates: Rates, search: int | None, words: tuple[str, ...]) -> Quote:
         return Quote(
@@ -223,16 +224,6 @@ class Draft:
             f"geo {self.geo} x{self.geo_factor}" if self.geo and self.geo_factor != _ONE else "",
         ]
         return tuple(filter(None, said))
-
-
-def times(rate: int, factor: Decimal) -> int:
-    """A rate times a factor, rounded half up to a nano-dollar per million tokens."""
-    return rate if factor == _ONE else int((rate * factor).to_integral_value(ROUND_HALF_UP))
-
-
-def moment(day: date) -> int:
-    """Milliseconds since the epoch at the start of a UTC day."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
 
 
 def _in_force(conditions: list[base.Condition], at: int) -> base.Condition:
@@ -259,62 +250,11 @@ def _either(price: int | None, general: int) -> int:
     return general if price is None else price
 
 
-def _on_days(condition: base.Condition, rule: WeekdayRule) -> base.Condition:
-    if condition.when.start is None:
-        return condition
-    days = sum(1 << _DAYS.index(day) for day in set(rule.days))
-    return replace(condition, when=replace(condition.when, days=days))
-
-
-def _cache_rule(table: CacheTable) -> CacheRule:
-    ttl, long_ttl = table.ttl_s, table.long_ttl_s
-    return CacheRule(
-        ttl_ms=None if ttl is None else ttl * 1000,
-        long_ttl_ms=None if long_ttl is None else long_ttl * 1000,
-        policy=table.policy,
-        clock=table.clock,
-    )
-
-
-def _nano(dollars: Decimal) -> int:
-    return times(NANO, dollars)
-
-
-def _changes(rule: ModelRule) -> dict[str, base.Price]:
-    changes: dict[str, base.Price] = {}
-    for name in _PRICED:
-        value: Decimal | None = getattr(rule, name)
-        if value is not None:
-            changes[name] = _stepped(name, value, rule.above)
-    return changes
-
-
-def _stepped(name: str, value: Decimal, above: list[Above]) -> base.Price:
-    steps: list[int] = []
-    for item in sorted(above, key=lambda item: item.tokens):
-        dearer: Decimal | None = asdict(item).get(name)
-        if dearer is not None:
-            steps += [item.tokens, _nano(dearer)]
-    return [_nano(value), *steps] if steps else _nano(value)
-
-
-def _overridden(
-    conditions: list[base.Condition], changes: dict[str, base.Price], since: date | None
-) -> list[base.Condition]:
-    if since is None:
-        held = conditions or [base.Condition(base.Prices())]
-        return [replace(item, prices=replace(item.prices, **changes)) for item in held]
-    everyday = [item.prices for item in conditions if item.when.start is None]
-    before = everyday[-1] if everyday else base.Prices()
-    newest = base.Condition(replace(before, **changes), base.Constraint(since=moment(since)))
-    return [*conditions, newest]
-
-
 def _when(constraint: base.Constraint) -> str:
     if constraint.since is not None:
         return f"since {datetime.fromtimestamp(constraint.since / 1000, UTC):%Y-%m-%d}"
     if constraint.start is None:
         return ""
-    days = "+".join(day for bit, day in enumerate(_DAYS) if constraint.days >> bit & 1)
+    days = "+".join(day for bit, day in enumerate(corrections.DAYS) if constraint.days >> bit & 1)
     hours = "-".join(f"{at // 60:02d}:{at % 60:02d}" for at in (constraint.start, constraint.end))
     return f"{hours} UTC" if constraint.days == 127 else f"{hours} UTC {days}"

@@ -189,6 +189,7 @@ def refresh(cache_dir: Path) -> Path | None:
         return None
     cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = target.with_suffix(f".{os.getpid()}")
+    temporary.touch(0o600)
     temporary.write_bytes(compile_installed())
     temporary.replace(target)
     return target

@@ -69,6 +69,7 @@ def test_refresh_writes_only_what_is_newer(tmp_path: Path, monkeypatch: pytest.M
     assert written == cache / CACHED
     assert written.read_bytes() == snapshot.compile_installed()
     assert [path.name for path in cache.iterdir()] == [CACHED]
+    assert written.stat().st_mode & 0o777 == 0o600
     assert snapshot.refresh(cache) is None
     monkeypatch.undo()
     assert snapshot.refresh(tmp_path / "other") is None
