@@ -7,19 +7,16 @@ tokens of tool prompts come on top. Older versions wrote one JSON document a ses
 """
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-
-from msgspec import Struct
 
 from cockpit.agents import folders, loose
 from cockpit.agents.adapter import Books, Call, InterruptRule, Live, ProcessMark, Source
 from cockpit.agents.loose import Table
+from cockpit.agents.told import keep, mark, recall
 from cockpit.core import events as e
 from cockpit.core.tokens import Tokens
 
-TOLD_LIMIT = 20_000
 CONTEXT_PREFIX = "<session_context>"
 FAILED = ("error", "cancelled")
 EXIT_CODE = re.compile(r"^Exit Code: [1-9]", re.MULTILINE)
@@ -27,12 +24,6 @@ EXIT_CODE = re.compile(r"^Exit Code: [1-9]", re.MULTILINE)
 
 _SESSION_FILE = re.compile(r"session-.+-([0-9a-f]{8})\.jsonl?$")
 _LINE_ID = re.compile(rb'^\s*\{"id":"([^"\\]{1,200})"', re.MULTILINE)
-
-
-class Told(Struct):
-    """Checksums of the ids of messages and tool calls that were told already."""
-
-    ids: list[int] = []
 
 
 class Gemini:
@@ -89,22 +80,22 @@ class Gemini:
         return Source(self.name, str(path), "lines", f"gemini:{path.stem}", path.stem, parent)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
-        told = dict.fromkeys(loose.unpack(memory, Told).ids)
+        told: list[int] = []
         found: list[Call] = []
         bad = 0
         for message in _messages(block, source, only_calls=True):
             if message is None:
                 bad += 1
                 continue
-            told |= dict.fromkeys(_ids(message))
+            told.extend(_ids(message))
             call = _call(message, source)
             if call is not None:
                 found.append(call)
-        told |= dict.fromkeys(zlib.crc32(id_) for id_ in _LINE_ID.findall(block))
-        return Books(found, bad, loose.pack(Told(list(told)[-TOLD_LIMIT:])))
+        told.extend(mark(id_.decode("utf-8", "replace")) for id_ in _LINE_ID.findall(block))
+        return Books(found, bad, keep(memory, told))
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[e.Event]:
-        told = set(loose.unpack(memory, Told).ids)
+        told = recall(memory)
         events: list[e.Event] = []
         for message in _messages(block, source, only_calls=False):
             if message is not None:
@@ -135,9 +126,9 @@ def _messages(block: bytes, source: Source, *, only_calls: bool) -> Iterator[Tab
 def _ids(message: Table) -> Iterator[int]:
     id_ = loose.text(message.get("id"))
     if id_:
-        yield zlib.crc32(id_.encode("utf-8", "replace"))
+        yield mark(id_)
     for tool in loose.tables(message.get("toolCalls")):
-        yield zlib.crc32(loose.text(tool.get("id")).encode("utf-8", "replace"))
+        yield mark(loose.text(tool.get("id")))
 
 
 def _call(message: Table, source: Source) -> Call | None:
@@ -166,7 +157,7 @@ def _events(message: Table, source: Source, told: set[int]) -> Iterator[e.Event]
         yield from _header(message, source)
         return
     run, at = source.run, loose.instant(message.get("timestamp"))
-    if zlib.crc32(loose.text(message.get("id")).encode("utf-8", "replace")) not in told:
+    if mark(loose.text(message.get("id"))) not in told:
         said = _said(message.get("content"))
         match message.get("type"):
             case "user" if said and not said.startswith(CONTEXT_PREFIX):
@@ -180,7 +171,7 @@ def _events(message: Table, source: Source, told: set[int]) -> Iterator[e.Event]
             case _:
                 pass
     for tool in loose.tables(message.get("toolCalls")):
-        if zlib.crc32(loose.text(tool.get("id")).encode("utf-8", "replace")) not in told:
+        if mark(loose.text(tool.get("id"))) not in told:
             yield from _tool(tool, run, at if message.get("tokens") else 0)
 
 
