@@ -82,7 +82,7 @@ def cast(time_scale: float = TIME_SCALE) -> list[Plan]:
             task="Rewrite the manual, one chapter per command",
             branch="docs/manual",
             handbook_kb=240,
-            budget=Budget(money=24 * NANO // 100, at_zero="interrupt"),
+            budget=Budget(money=NANO // 4, at_zero="interrupt"),
         ),
         Plan(
             name="review",

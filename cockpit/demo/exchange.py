@@ -36,7 +36,7 @@ class Exchange:
         self.reply: Reply | None = None
         self.status = 200
         self.output = 0
-        self.cancelled = False
+        self.cancelled = self.streaming = False
 
     def served(self, ended: int) -> Served:
         reply = self.reply

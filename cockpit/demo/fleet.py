@@ -90,9 +90,13 @@ class Demo:
     def workspace(self, plan: Plan) -> Path:
         return self.root / "work" / plan.name
 
-    async def served(self) -> dict[str, Any]:
-        """The provider's own account of every request: `served`, `lifetimes_s`, `time_scale`."""
-        return await asyncio.to_thread(_fetch, f"{self.url}/_served")
+    async def served(self, count: int = 0, begun: int = 0) -> dict[str, Any]:
+        """The provider's account: `served` (every request), `streaming`, `lifetimes_s`, `time_scale`.
+
+        Answers as soon as at least `count` requests were served, and the answers to `begun` had begun.
+        """
+        query = f"count={count}&begun={begun}"
+        return await asyncio.to_thread(_fetch, f"{self.url}/_served?{query}")
 
     async def until(self, *names: str) -> None:
         """Wait until agents with these names have started."""
@@ -178,6 +182,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _fetch(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         found: dict[str, Any] = msgspec.json.decode(response.read())
     return found

@@ -49,8 +49,9 @@ class Provider:
         self.account = Account(time_scale)
         self.url = ""
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
-        self.recorded = asyncio.Event()
         self._served: list[Served] = []
+        self._streaming = 0
+        self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> "Provider":
@@ -74,17 +75,24 @@ class Provider:
         """Every request so far, in the order in which they ended."""
         return list(self._served)
 
+    async def until(self, count: int = 0, begun: int = 0) -> None:
+        """Wait until so many requests were served, and the answers to so many had begun."""
+        while len(self._served) < count or len(self._served) + self._streaming < begun:
+            await self._changed.wait()
+
     def report(self) -> Body:
-        """What `GET /_served` answers."""
+        """What `GET /_served` answers; with `?count=N&begun=N` as soon as so many are there."""
         return {
             "lifetimes_s": self.account.lifetimes_s(),
             "time_scale": self.account.time_scale,
+            "streaming": self._streaming,
             "served": [msgspec.to_builtins(served) for served in self._served],
         }
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         path, run = split_run(request.path)
         if path == "/_served":
+            await self.until(*_waits(request))
             return _json(self.report())
         operation = self._routes().get((request.method, path))
         if operation is not None:
@@ -128,6 +136,7 @@ class Provider:
         finally:
             if name == "ollama" and exchange.reply is not None and body is not None:
                 ollama.finished(body, self.account, self._clock())
+            self._streaming -= exchange.streaming
             self._record(exchange.served(self._clock()))
 
     async def _answer(self, exchange: Exchange, dialect: Dialect, body: Body) -> web.StreamResponse:
@@ -182,8 +191,16 @@ class Provider:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await response.write(chunk.data)
             exchange.output = chunk.output
+            self._begun(exchange)
         await response.write_eof()
         return response
+
+    def _begun(self, exchange: Exchange) -> None:
+        """An answer has begun with its first words, not with its headers."""
+        if exchange.output > 1 and not exchange.streaming:
+            exchange.streaming = True
+            self._streaming += 1
+            self._wake()
 
     def _headers(self) -> dict[str, str]:
         lifetimes = self.account.lifetimes_s()
@@ -193,7 +210,11 @@ class Provider:
     def _record(self, served: Served) -> None:
         self._served.append(served)
         del self._served[:-KEEP_SERVED]
-        self.recorded.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _refused(
         self, request: web.Request, path: str, run: str, status: int, message: str
@@ -264,6 +285,12 @@ def guess_dialect(path: str, headers: Any) -> str:  # noqa: ANN401 - any mapping
     if "anthropic-version" in headers or path.startswith("/v1/messages"):
         return "anthropic"
     return "responses" if path.startswith("/v1/responses") else "chat"
+
+
+def _waits(request: web.Request) -> tuple[int, int]:
+    counts = (request.query.get(name, "0") for name in ("count", "begun"))
+    count, begun = (int(text) if text.isdecimal() else 0 for text in counts)
+    return count, begun
 
 
 async def _body(request: web.Request) -> Body:

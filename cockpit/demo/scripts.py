@@ -87,29 +87,31 @@ def _rule(number: int) -> tuple[str, str]:
     return name, f'"""Rule {number}."""\n\n\ndef {name}(text):\n    return text[:{number + 1}]\n'
 
 
+def _rule_test(name: str, number: int) -> str:
+    return (
+        f"import unittest\n\nfrom rules.{name} import {name}\n\n\n"
+        f"class Rule{number}(unittest.TestCase):\n    def test_it(self):\n"
+        f"        self.assertEqual({name}('a' * 9999), 'a' * {number + 1})\n"
+    )
+
+
 def port(conversation: Conversation) -> Answer:
     """Healthy work without end: a rule, its test, the tests, a commit, the next rule."""
-    number, phase = divmod(_step(conversation), 4)
+    number, phase = divmod(_step(conversation) + 4, 4)
     name, code = _rule(number)
     match phase:
         case 0:
             plan = (
-                f"Rule {number + 1}, `{name}`: the old parser takes the first {number + 1} characters"
-                " and stops at the end of the line. I keep that behaviour and drop the special case."
+                f"Rule {number}, `{name}`: the old parser takes {number + 1} characters and stops at"
+                " the end of the line. I keep that behaviour and drop the special case."
             )
             return Answer(plan, write(conversation, f"rules/{name}.py", code), 40, 250, 55.0)
         case 1:
-            test = (
-                f"import unittest\n\nfrom rules.{name} import {name}\n\n\n"
-                f"class {name.title().replace('_', '')}(unittest.TestCase):\n    def test_it(self):\n"
-                f"        self.assertEqual({name}('abcdef' * 40), ('abcdef' * 40)[:{number + 1}])\n"
-            )
-            return Answer(
-                "Its test.", write(conversation, f"tests/test_{name}.py", test), 12, 250, 55.0
-            )
+            calls = write(conversation, f"tests/test_{name}.py", _rule_test(name, number))
+            return Answer("Its test.", calls, 12, 250, 55.0)
         case 2:
             command = f"python3 -m unittest -q tests.test_{name}"
-            return Answer("Run it.", shell(conversation, command, "Run the new test"), 8, 250, 55.0)
+            return Answer("Run it.", shell(conversation, command, "Run it"), 8, 250, 55.0)
     command = f"git add -A && git commit -q -m 'Port rule {name}' && git log --oneline | head -1"
     return Answer(
         f"`{name}` behaves as before.", shell(conversation, command, "Commit"), 8, 250, 55.0
@@ -149,7 +151,7 @@ def document(conversation: Conversation) -> Answer:
     plan = (
         f"Chapter {number} repeats the old text in three places; I merge them and keep one example."
     )
-    return Answer(plan, write(conversation, f"docs/chapter_{number}.md", chapter), 30, 400, 70.0)
+    return Answer(plan, write(conversation, f"docs/chapter_{number}.md", chapter), 30, 400, 40.0)
 
 
 def ask(conversation: Conversation) -> Answer:

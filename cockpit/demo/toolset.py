@@ -59,24 +59,24 @@ def run_tool(call: Asked, workspace: Path) -> Outcome:
     """Do what the model asked for, inside the workspace."""
     started = now()
     if "content" in call.arguments:
-        ok, output = _write(call.arguments, workspace)
+        code, output = _write(call.arguments, workspace)
     else:
         command = call.arguments.get("command") or call.arguments.get("cmd") or "false"
-        ok, output = _shell(str(command), workspace)
-    return Outcome(call, ok, output[-KEEP_CHARACTERS:], started, now())
+        code, output = _shell(str(command), workspace)
+    return Outcome(call, code, output[-KEEP_CHARACTERS:], started, now())
 
 
-def _write(arguments: dict[str, Any], workspace: Path) -> tuple[bool, str]:
+def _write(arguments: dict[str, Any], workspace: Path) -> tuple[int, str]:
     root = workspace.resolve()
     path = (root / str(arguments.get("file_path") or arguments.get("path"))).resolve()
     if not path.is_relative_to(root):
-        return False, f"{path} is outside the workspace"
+        return 1, f"{path} is outside the workspace"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(arguments["content"]))
-    return True, f"Wrote {path.relative_to(root)}"
+    return 0, f"Wrote {path.relative_to(root)}"
 
 
-def _shell(command: str, workspace: Path) -> tuple[bool, str]:
+def _shell(command: str, workspace: Path) -> tuple[int, str]:
     process = subprocess.Popen(
         [shutil.which("bash") or "sh", "-c", command],
         cwd=workspace,
@@ -90,12 +90,10 @@ def _shell(command: str, workspace: Path) -> tuple[bool, str]:
     try:
         output, _ = process.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        return False, f"no end after {TIMEOUT_S} s"
+        return 124, f"no end after {TIMEOUT_S} s"
     finally:
         _kill_group(process)
-    return process.returncode == 0, output + f"\nexit code {process.returncode}" * bool(
-        process.returncode
-    )
+    return process.returncode, output
 
 
 def _kill_group(process: "subprocess.Popen[str]") -> None:

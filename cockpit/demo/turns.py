@@ -31,13 +31,24 @@ class Turn(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What a tool call came to."""
+    """What a tool call came to; `code` is the exit code of the command."""
 
     call: Asked
-    ok: bool
+    code: int
     output: str
     started: int
     ended: int
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    @property
+    def with_code(self) -> str:
+        """The output in the frame that Codex puts around it."""
+        took = (self.ended - self.started) / 1000
+        head = f"Wall time: {took:.4f} seconds\nProcess exited with code {self.code}\n"
+        return f"{head}Output:\n{self.output}"
 
 
 class Client(Protocol):

@@ -98,7 +98,7 @@ def delegate(plan: Plan, place: Place, call: Asked) -> Outcome:
         raise
     finally:
         transcript.close()
-    return Outcome(call, True, turn.text, started, toolset.now())
+    return Outcome(call, 0, turn.text, started, toolset.now())
 
 
 def system_prompt(place: Place) -> str:

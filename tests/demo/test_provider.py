@@ -250,7 +250,7 @@ async def test_a_cancelled_stream_is_recorded_with_what_was_sent(provider, claud
         if event.type == "content_block_delta":
             break
     await stream.close()
-    await asyncio.wait_for(provider.recorded.wait(), 10)
+    await asyncio.wait_for(provider.until(1), 10)
     (served,) = provider.served()
     assert (served.cancelled, served.status) == (True, 499)
     assert served.tokens.cache_write_5m > 1000

@@ -50,7 +50,7 @@ class ResponsesClient:
             {
                 "type": "function_call_output",
                 "call_id": outcome.call.id,
-                "output": outcome.output,
+                "output": outcome.with_code,
             }
             for outcome in outcomes
         ]

@@ -104,7 +104,7 @@ class CodexRollout:
     def outcomes(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             self._item(self._execution(outcome))
-            output = {"call_id": outcome.call.id, "output": outcome.output}
+            output = {"call_id": outcome.call.id, "output": outcome.with_code}
             self._write("response_item", {"type": "function_call_output", **output})
         self._token_count()
 
@@ -117,7 +117,7 @@ class CodexRollout:
             "cwd": f"file://{self.place.workspace}",
             "status": "completed" if outcome.ok else "failed",
             "aggregated_output": outcome.output,
-            "exit_code": 0 if outcome.ok else 1,
+            "exit_code": outcome.code,
             "duration": {"secs": took // 1000, "nanos": took % 1000 * 1_000_000},
         }
 
