@@ -1,0 +1,329 @@
+"""The screen's process: pulls snapshots, keeps the time, sends what the operator wants to the engine."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual import constants
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from cockpit.core.budget import Budget
+from cockpit.core.fleet import Fleet, Run, is_live
+from cockpit.engine.client import Remote
+from cockpit.ui import themes
+from cockpit.ui.commands import BY_ID, Situation, bindings, unknown_keys, unstoppable
+from cockpit.ui.screens.fleet import FleetScreen
+from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.themes import PARTS, Face, Skin, ThemeError, complete
+from cockpit.ui.widgets.footer import Banner, Level
+
+DRAW_EVERY_MS = 250
+PRESS_AGAIN_MS = 3_000
+SAY_FOR_MS = 6_000
+RETRY_SECONDS = 1.0
+HOUSE = "cockpit"
+
+
+def wall_clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _finder() -> type[Provider]:
+    from cockpit.ui.finder import Finder
+
+    return Finder
+
+
+class CockpitApp(App[None]):
+    """Shows what a `Remote` knows and carries out commands through it; owns no facts."""
+
+    TITLE = "cockpit"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    COMMANDS: ClassVar[set[Any]] = {_finder}
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 60%; }
+    """
+
+    def __init__(
+        self,
+        remote: Remote,
+        *,
+        now: Callable[[], int] = wall_clock,
+        settings: ScreenSettings | None = None,
+    ) -> None:
+        self.face: Face = "digits"
+        self._skins: dict[str, Skin] = {}
+        super().__init__()
+        self.remote = remote
+        self.settings = settings or ScreenSettings()
+        self.banner: Banner | None = None
+        self._now = now
+        self._fleet: Fleet | None = None
+        self._trouble = ""
+        self._banner_until = 0
+        self._armed_until = 0
+        self._drawn_at = 0
+        self._is_drawing_soon = False
+        self._asked: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._first_theme()
+        self.set_keymap({id_: key for id_, key in self.settings.keys.items() if id_ in BY_ID})
+
+    # --- life
+
+    def on_mount(self) -> None:
+        self.push_screen(FleetScreen(self.settings))
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._draw()
+        self._start(self._pull())
+        for complaint in unknown_keys(self.settings.keys):
+            self.say(complaint, "warning")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _pull(self) -> None:
+        while True:
+            try:
+                async for fleet in self.remote.fleets():
+                    self._arrived(fleet)
+                self._trouble = "the engine closed the line"
+            except Exception as error:  # whatever the engine does, the screen lives on and says so
+                self._trouble = f"no word from the engine: {error}"
+            self._draw_soon()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _arrived(self, fleet: Fleet) -> None:
+        self._fleet, self._trouble = fleet, ""
+        for id_ in [id_ for id_ in self._asked if _is_heard(fleet, id_)]:
+            del self._asked[id_]
+        self._draw_soon()
+
+    # --- drawing
+
+    def _draw_soon(self) -> None:
+        """Draw at most four times a second; snapshots in between only replace each other."""
+        if self._is_drawing_soon:
+            return
+        wait = min(max(0, self._drawn_at + DRAW_EVERY_MS - self._now()), DRAW_EVERY_MS)
+        self._is_drawing_soon = True
+        self.set_timer(wait / 1_000, self._draw) if wait else self.call_later(self._draw)
+
+    def _tick(self) -> None:
+        now = self._now()
+        if self.banner is not None and now >= self._banner_until:
+            self.banner = None
+        for id_ in [id_ for id_, at in self._asked.items() if now - at > 2 * PRESS_AGAIN_MS]:
+            del self._asked[id_]
+        if not self._is_drawing_soon:
+            self._draw()
+
+    def _draw(self) -> None:
+        now = self._now()
+        self._is_drawing_soon, self._drawn_at = False, now
+        for screen in self.screen_stack:
+            if isinstance(screen, FleetScreen) and screen.is_mounted:
+                screen.show(
+                    self._fleet,
+                    now,
+                    asked=self._asked.keys(),
+                    banner=self.banner,
+                    trouble=self._trouble,
+                )
+
+    def say(self, words: str, level: Level = "information", *, for_ms: int = SAY_FOR_MS) -> None:
+        """One sentence in the last line, for a while."""
+        self.banner, self._banner_until = Banner(words, level), self._now() + for_ms
+        shown = self._fleet_screen()
+        if shown is not None and shown is self.screen_stack[-1]:
+            shown.show_footer(self.banner)
+        else:
+            severity = {"information": "information", "warning": "warning", "error": "error"}[level]
+            self.notify(words, severity=severity, markup=False, timeout=for_ms / 1_000)  # type: ignore[arg-type]
+
+    def _fleet_screen(self) -> FleetScreen | None:
+        found = (screen for screen in self.screen_stack if isinstance(screen, FleetScreen))
+        return next(found, None)
+
+    @property
+    def animated(self) -> bool:
+        """Whether anything may pulse."""
+        return not self.no_color and constants.TEXTUAL_ANIMATIONS != "none"
+
+    # --- what is known
+
+    def runs(self) -> Iterable[Run]:
+        return self._fleet.runs.values() if self._fleet else ()
+
+    def situation(self) -> Situation:
+        """What a command would act on, seen from the topmost screen that shows runs."""
+        now = self._now()
+        for screen in reversed(self.screen_stack):
+            describe = getattr(screen, "situation", None)
+            if describe is not None:
+                found: Situation = describe(now)
+                return found
+        return Situation(now)
+
+    def go_to(self, run: str) -> None:
+        """Put the main screen's cursor on a run."""
+        screen = self._fleet_screen()
+        if screen is not None:
+            screen.table.go_to(run)
+
+    def open_run(self, run: str) -> None:
+        """Show everything about a run."""
+        from cockpit.ui.screens.run import RunScreen
+
+        self.push_screen(RunScreen(run))
+
+    # --- commands
+
+    async def action_command(self, id_: str) -> None:
+        """Carry out a command of the table, or say why it does not apply."""
+        command = BY_ID[id_]
+        refusal = command.refusal(self.situation())
+        if refusal:
+            self.say(f"{command.title.lower()}: {refusal}", "warning")
+            return
+        await self.screen.run_action(command.action)
+
+    async def action_interrupt(self) -> None:
+        """Interrupt the runs meant, fixed to their ids; the request leaves before anything else."""
+        situation = self.situation()
+        runs = [run for run in situation.targets if not unstoppable(run, situation.now)]
+        ids = [run.id for run in runs]
+        call = self._start(self._stop(ids))
+        await asyncio.sleep(0)  # the request is on its way before anything is drawn
+        self._ask(ids, situation.now)
+        self._start(self._watch(call, [f"cockpit stop {id_}" for id_ in ids]))
+        left = len(situation.targets) - len(ids)
+        also = f"; {left} without a process of their own" if left else ""
+        again = (
+            "x again climbs a rung" if any(run.stopping for run in runs) else "x again to terminate"
+        )
+        self.say(f"interrupting {_named(runs)}{also}: {again}", for_ms=PRESS_AGAIN_MS)
+
+    async def _stop(self, ids: Sequence[str]) -> None:
+        await self.remote.stop(ids)
+
+    async def action_panic(self) -> None:
+        """Arm, and on the second press within three seconds stop everything at once."""
+        now = self._now()
+        live = [run for run in self.runs() if is_live(run, now) and not unstoppable(run, now)]
+        if now >= self._armed_until:
+            self._armed_until = now + PRESS_AGAIN_MS
+            self.say(f"stop all {len(live)}: press X again (3 s)", "error", for_ms=PRESS_AGAIN_MS)
+            return
+        self._armed_until = 0
+        call = self._start(self.remote.panic())
+        await asyncio.sleep(0)
+        ids = [run.id for run in live]
+        self._ask(ids, now)
+        self._start(self._watch(call, ["cockpit panic"]))
+        self.say(f"killing all {len(live)}", "error")
+
+    def _ask(self, ids: Sequence[str], now: int) -> None:
+        self._asked |= {id_: now for id_ in ids if not self._is_stopping(id_)}
+        self._draw_soon()
+
+    def _is_stopping(self, id_: str) -> bool:
+        run = self._fleet.runs.get(id_) if self._fleet else None
+        return run is not None and run.stopping is not None
+
+    async def _watch(self, call: asyncio.Task[None], shell: Sequence[str]) -> None:
+        """Say so when the engine does not answer, with the commands that work without it."""
+        instead = f"in a shell: {' ; '.join(shell[:3])}"
+        done, _ = await asyncio.wait({call}, timeout=self.settings.answer_within_ms / 1_000)
+        if not done:
+            self.say(f"the engine has not answered for 1 s — {instead}", "error", for_ms=60_000)
+            await asyncio.wait({call})
+        error = call.exception() if not call.cancelled() else None
+        if error is not None:
+            self._asked.clear()
+            self.say(f"{error} — {instead}", "error", for_ms=60_000)
+        elif not done:
+            self.say("the engine answers again")
+
+    def set_budget(self, run: Run, budget: Budget | None) -> None:
+        """Cap a run; a refusal is said."""
+        self._start(self._set_budget(run.id, budget))
+
+    async def _set_budget(self, run: str, budget: Budget | None) -> None:
+        try:
+            await self.remote.set_budget(run, budget)
+        except Exception as error:  # the engine's refusal is for the operator to read
+            self.say(f"budget not set: {error}", "error")
+
+    def action_help(self) -> None:
+        from cockpit.ui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.settings.keys))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        return ()
+
+    # --- themes
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        general = {"primary": "#56B4E9", "warning": "#F0E442", "error": "#D55E00"}
+        parts = complete({}, general | {"success": "#009E73", "accent": "#CC79A7"})
+        return {f"part-{part}": parts[part] for part in PARTS}
+
+    def _first_theme(self) -> None:
+        """Register the chosen theme only: reading all of them can wait for the picker."""
+        for name in dict.fromkeys((self.settings.theme, HOUSE)):
+            path = themes.find(name, self.settings.themes)
+            try:
+                if path is None:
+                    raise ThemeError(f"theme {name}: there is no such theme")
+                self._adopt(name, themes.read(path))
+            except ThemeError as error:
+                self.call_later(self.say, str(error), "warning")
+                continue
+            self.wear(name)
+            return
+
+    def _adopt(self, name: str, skin: Skin) -> None:
+        self._skins[name] = skin
+        self.register_theme(skin.theme)
+
+    def wear(self, name: str) -> None:
+        """Put on a theme that was registered."""
+        self.face = self._skins[name].face
+        self.theme = name
+
+    def action_themes(self) -> None:
+        from cockpit.ui.screens.themes import ThemeScreen
+
+        loaded = themes.load_all(self.settings.themes)
+        for name, skin in loaded.skins.items():
+            self._adopt(name, skin)
+        for notice in loaded.notices:
+            self.say(notice, "warning")
+        self.push_screen(ThemeScreen(sorted(loaded.skins), self.theme))
+
+
+def _is_heard(fleet: Fleet, id_: str) -> bool:
+    """Whether the engine's snapshot tells of the stop that was asked for."""
+    run = fleet.runs.get(id_)
+    return run is None or run.stopping is not None
+
+
+def _named(runs: Sequence[Run]) -> str:
+    from cockpit.ui.text import safe
+
+    return safe(runs[0].name, 40) or runs[0].id[:8] if len(runs) == 1 else f"{len(runs)} runs"

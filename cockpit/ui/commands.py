@@ -1,0 +1,237 @@
+"""The one table of commands: it makes the key bindings, the footer, the palette and the help."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Literal
+
+from msgspec import Struct
+from textual.binding import Binding
+
+from cockpit.core.fleet import Run, claim
+
+Where = Literal["app", "fleet"]
+
+
+class Situation(Struct, frozen=True):
+    """What a command could act on. `run` is under the cursor; `targets` are it, or the marked runs."""
+
+    now: int = 0
+    run: Run | None = None
+    targets: tuple[Run, ...] = ()
+
+
+class Command(Struct, frozen=True):
+    """Something the operator can do.
+
+    `action` is a Textual action of the screen named by `where`, or of the app. `refusal` says why
+    the command does not apply, empty when it does. `footer` is its word in the last line.
+    """
+
+    id: str
+    key: str
+    title: str
+    help: str
+    action: str
+    where: Where = "fleet"
+    footer: str = ""
+    refusal: Callable[[Situation], str] = lambda _: ""
+    anywhere: bool = False
+
+
+def _needs_run(situation: Situation) -> str:
+    return "" if situation.run is not None else "there is no run here"
+
+
+def _needs_budget(situation: Situation) -> str:
+    if situation.run is None:
+        return "there is no run here"
+    return "" if situation.run.budget is not None else "this run has no budget; b sets one"
+
+
+def _needs_process(situation: Situation) -> str:
+    if not situation.targets:
+        return "there is no run here"
+    reasons = [unstoppable(run, situation.now) for run in situation.targets]
+    return reasons[0] if all(reasons) else ""
+
+
+def unstoppable(run: Run, now: int) -> str:
+    """Why a run cannot be interrupted from here, empty when it can."""
+    state = claim(run, now).state
+    if state == "stopped":
+        return "it is stopped already"
+    if state == "ended":
+        return "it has ended: " + claim(run, now).evidence
+    if run.authority == "view" and run.parent:
+        return "a sub-agent lives in its parent's process: interrupt the parent"
+    if run.authority == "view":
+        return "no process of it is known: cockpit can only watch it"
+    return ""
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "run.open",
+        "enter",
+        "Open",
+        "Everything about the run: transcript, clocks, cost per turn.",
+        "open",
+        footer="open",
+        refusal=_needs_run,
+    ),
+    Command(
+        "run.interrupt",
+        "x",
+        "Interrupt",
+        "Interrupt the run under the cursor, or the marked runs, at once; again within 3 s climbs to terminate, then kill.",
+        "app.interrupt",
+        footer="interrupt",
+        refusal=_needs_process,
+    ),
+    Command(
+        "run.interrupt_anywhere",
+        "ctrl+x",
+        "Interrupt from anywhere",
+        "The same, also out of text fields and dialogs.",
+        "app.interrupt",
+        where="app",
+        refusal=_needs_process,
+        anywhere=True,
+    ),
+    Command(
+        "fleet.panic",
+        "X",
+        "Stop everything",
+        "Kill every run that has a process; asks for the same key again within 3 s.",
+        "app.panic",
+        footer="stop all",
+    ),
+    Command(
+        "run.budget",
+        "b",
+        "Set a budget",
+        "Cap the run: 5usd 90m 2M 80turns, none takes the caps away.",
+        "budget",
+        footer="budget",
+        refusal=_needs_run,
+    ),
+    Command(
+        "run.extend",
+        "e",
+        "Extend the budget",
+        "Raise the cap that rules by half; asks first.",
+        "extend",
+        refusal=_needs_budget,
+    ),
+    Command(
+        "row.mark",
+        "space",
+        "Mark",
+        "Mark the run, or take its mark away.",
+        "mark",
+        footer="mark",
+        refusal=_needs_run,
+    ),
+    Command(
+        "table.filter",
+        "slash",
+        "Filter",
+        "Words that must stand in name, agent, model, project, branch or state; also state:stuck agent:claude, -word excludes.",
+        "filter",
+        footer="filter",
+    ),
+    Command(
+        "table.sort",
+        "S",
+        "Sort",
+        "Next order: attention, left, spent, burn, name, age.",
+        "sort",
+        footer="sort",
+    ),
+    Command("table.clear", "escape", "Clear", "Take filter and marks away.", "clear"),
+    Command("cursor.down", "j,down", "Down", "The next run.", "move(1)"),
+    Command("cursor.up", "k,up", "Up", "The run before.", "move(-1)"),
+    Command("cursor.page_down", "pagedown", "Page down", "A page further.", "page(1)"),
+    Command("cursor.page_up", "pageup", "Page up", "A page back.", "page(-1)"),
+    Command("cursor.first", "g,home", "First", "The first run.", "go(0)"),
+    Command("cursor.last", "G,end", "Last", "The last run.", "go(-1)"),
+    Command("pane.fleet", "1", "Fleet pane", "Show or hide the table.", "pane('fleet')"),
+    Command(
+        "pane.focus", "2", "Focus pane", "Show or hide the run under the cursor.", "pane('focus')"
+    ),
+    Command("pane.events", "3", "Events pane", "Show or hide the event feed.", "pane('events')"),
+    Command(
+        "screen.theme",
+        "T",
+        "Theme",
+        "Choose a theme; the screen shows it while you move.",
+        "app.themes",
+        where="app",
+    ),
+    Command(
+        "screen.commands",
+        "colon,ctrl+p",
+        "Commands",
+        "Every command and every run, by a few letters of its name.",
+        "app.command_palette",
+        where="app",
+        footer="commands",
+    ),
+    Command(
+        "screen.help", "question_mark", "Help", "This list.", "app.help", where="app", footer="help"
+    ),
+    Command(
+        "screen.quit",
+        "q,ctrl+q",
+        "Quit",
+        "Close the screen; the runs and the engine go on.",
+        "app.quit",
+        where="app",
+        footer="quit (runs go on)",
+    ),
+)
+
+BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
+
+_GLYPHS = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "enter": "⏎",
+    "escape": "esc",
+    "down": "↓",
+    "up": "↑",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+}
+
+
+def bindings(where: Where) -> list[Binding]:
+    """Textual's bindings of the commands of a screen, or of the app."""
+    return [
+        Binding(
+            command.key,
+            f"app.command('{command.id}')",
+            command.title,
+            show=False,
+            id=command.id,
+            priority=command.anywhere,
+        )
+        for command in COMMANDS
+        if command.where == where
+    ]
+
+
+def keys_of(command: Command, remapped: Mapping[str, str]) -> list[str]:
+    """The keys of a command as people write them, the operator's own first."""
+    keys = remapped.get(command.id, command.key).split(",")
+    return [_GLYPHS.get(key.strip(), key.strip()) for key in keys if key.strip()]
+
+
+def unknown_keys(remapped: Mapping[str, str]) -> list[str]:
+    """A sentence for every remapped id that is no command."""
+    return [
+        f"keys: {id_} is no command; nearest is {get_close_matches(id_, BY_ID, 1, 0)[0]}"
+        for id_ in remapped
+        if id_ not in BY_ID
+    ]

@@ -1,0 +1,293 @@
+"""The main screen: every run, the one in focus, what happened last."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Grid
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from cockpit.core.budget import Budget
+from cockpit.core.fleet import Fleet, Run, clock_of
+from cockpit.ui import text
+from cockpit.ui.commands import Situation, bindings
+from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.widgets.feed import Feed
+from cockpit.ui.widgets.fleet_table import FleetTable
+from cockpit.ui.widgets.focus import Focus
+from cockpit.ui.widgets.footer import Banner, Footer
+from cockpit.ui.widgets.header import Header
+
+if TYPE_CHECKING:
+    from cockpit.ui.app import CockpitApp
+
+Pane = Literal["fleet", "focus", "events"]
+PANES: tuple[Pane, ...] = ("fleet", "focus", "events")
+NORMAL, WIDE = 100, 160
+"""Widths from which the focus pane is shown, and from which the feed stands beside the table."""
+
+
+class FleetScreen(Screen[None]):
+    """Header, table, focus, feed and footer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("fleet")]
+    CSS = """
+    FleetScreen { layout: vertical; }
+    FleetScreen #body { height: 1fr; grid-gutter: 0; }
+    FleetScreen #body > * {
+        border: round $part-border;
+        border-title-color: $part-title;
+        border-subtitle-color: $part-dim;
+        height: 100%;
+    }
+    FleetScreen #filter { height: 1; border: none; padding: 0 1; background: $panel; }
+    FleetScreen #fleet { scrollbar-color: $part-track; scrollbar-color-hover: $part-dim;
+        scrollbar-color-active: $part-key; scrollbar-background: $background;
+        scrollbar-background-hover: $background; scrollbar-background-active: $background; }
+    """
+
+    def __init__(self, settings: ScreenSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._fleet: Fleet | None = None
+        self._now = 0
+        self._panes: dict[Pane, bool] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Header(self._settings.tz)
+        with Grid(id="body"):
+            yield FleetTable(self._settings.sort, id="fleet")
+            yield Focus(id="focus")
+            yield Feed(self._settings.tz, id="events")
+        yield Footer(self._settings.keys)
+
+    def on_mount(self) -> None:
+        self.query_one("#events").border_title = "events"
+        self._lay_out()
+        self.table.focus()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    @property
+    def cockpit(self) -> "CockpitApp":
+        return cast("CockpitApp", self.app)
+
+    @property
+    def table(self) -> FleetTable:
+        return self.query_one(FleetTable)
+
+    # --- what is shown
+
+    def show(
+        self,
+        fleet: Fleet | None,
+        now: int,
+        *,
+        asked: Collection[str] = (),
+        banner: Banner | None = None,
+        trouble: str = "",
+    ) -> None:
+        """Draw this fleet, None while there is none yet; only what changed repaints."""
+        self._fleet, self._now = fleet, now
+        self.query_one(Header).show(fleet, now, trouble)
+        if fleet is not None:
+            self.table.show(fleet, now, asked)
+            self.query_one(Feed).show(fleet)
+        self._show_focus()
+        self.show_footer(banner)
+
+    def show_footer(self, banner: Banner | None) -> None:
+        """Only the last line."""
+        self.query_one(Footer).show(self.situation(self._now), banner)
+
+    def _show_focus(self) -> None:
+        row = self.table.under_cursor
+        focus = self.query_one(Focus)
+        _title(focus, text.safe(row.run.name, 60) if row else "", "border_title")
+        app = self.cockpit
+        focus.show(row, self._now, app.face, animated=app.animated)
+        _title(self.table, "fleet", "border_title")
+        _title(self.table, self._summary(), "border_subtitle")
+
+    def _summary(self) -> str:
+        if self._fleet is None:
+            return ""
+        runs = self._fleet.runs.values()
+        total, table = len(self._fleet.runs), self.table
+        parts = [f"{total} runs" if total != 1 else "1 run"]
+        for authority in ("wire", "process", "signal", "view"):
+            count = sum(run.authority == authority for run in runs)
+            parts += [f"{count} {authority}"] if count else []
+        parts += [f"by {table.sort}"] if table.sort != "attention" else []
+        parts += [f"{len(table.marked)} marked"] if table.marked else []
+        parts += [f"/{text.safe(table.filter, 40)} shows {len(table.rows)}"] if table.filter else []
+        return " · ".join(parts)
+
+    def situation(self, now: int) -> Situation:
+        """What a command would act on: the marked runs, or the one under the cursor."""
+        row = self.table.under_cursor
+        run = row.run if row else None
+        marked: tuple[Run, ...] = ()
+        if self._fleet is not None:
+            runs = self._fleet.runs
+            marked = tuple(runs[id_] for id_ in sorted(self.table.marked) if id_ in runs)
+        return Situation(now, run, marked or ((run,) if run else ()))
+
+    # --- panes
+
+    def _is_shown(self, pane: Pane) -> bool:
+        return self._panes.get(pane, pane != "focus" or self.size.width >= NORMAL)
+
+    def _lay_out(self) -> None:
+        """Put the panes where the width allows: beside the table, or below it."""
+        width, height = self.size
+        shown = [pane for pane in PANES if self._is_shown(pane)]
+        beside = [
+            pane
+            for pane in shown
+            if "fleet" in shown and (width >= WIDE or (pane == "focus" and width >= NORMAL))
+            if pane != "fleet"
+        ]
+        below = [pane for pane in shown if pane not in beside and pane != "fleet"]
+        body = self.query_one("#body", Grid)
+        body.styles.grid_size_columns = 2 if beside else 1
+        body.styles.grid_columns = f"1fr {64 if width >= WIDE else 36}" if beside else "1fr"
+        rows = _heights(beside, height) if beside else ["1fr"] if "fleet" in shown else []
+        rows += [_height(pane, height, alone="fleet" not in shown) for pane in below]
+        body.styles.grid_rows = " ".join(rows) or "1fr"
+        for pane in PANES:
+            widget = self.query_one(f"#{pane}")
+            widget.display = pane in shown
+            widget.styles.row_span = len(beside) if pane == "fleet" and beside else 1
+            widget.styles.column_span = 2 if beside and pane in below else 1
+        self.table.narrow = width < NORMAL
+
+    def action_pane(self, pane: Pane) -> None:
+        shown = {other for other in PANES if self._is_shown(other)}
+        if shown == {pane}:
+            self.cockpit.say("the last pane stays")
+            return
+        self._panes[pane] = pane not in shown
+        self._lay_out()
+
+    # --- cursor, marks, sort
+
+    def action_move(self, steps: int) -> None:
+        self.table.move(steps)
+
+    def action_page(self, pages: int) -> None:
+        self.table.move(pages * self.table.page)
+
+    def action_go(self, place: int) -> None:
+        self.table.go(place)
+
+    def action_mark(self) -> None:
+        self.table.mark()
+        self._changed()
+
+    def action_sort(self) -> None:
+        self.table.sort_next()
+        self._changed()
+
+    def action_clear(self) -> None:
+        self.table.filter_by("")
+        self.table.unmark()
+        self._changed()
+
+    def on_fleet_table_chosen(self) -> None:
+        self._changed()
+
+    def _changed(self) -> None:
+        """The cursor, the marks or the order changed: what depends on them is drawn again."""
+        self._show_focus()
+        self.show_footer(self.cockpit.banner)
+
+    async def on_fleet_table_opened(self) -> None:
+        await self.run_action("app.command('run.open')")
+
+    def action_open(self) -> None:
+        row = self.table.under_cursor
+        if row is not None:
+            self.cockpit.open_run(row.run.id)
+
+    # --- filter
+
+    async def action_filter(self) -> None:
+        line = Input(
+            self.table.filter,
+            placeholder="filter: words, state:stuck, agent:claude, -done",
+            id="filter",
+            compact=True,
+        )
+        line.cursor_blink = False
+        await self.mount(line, before=self.query_one(Footer))
+        line.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.table.filter_by(event.value)
+        self._changed()
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        await self._close_filter(event.input)
+
+    async def _close_filter(self, line: Input) -> None:
+        await line.remove()
+        self.table.focus()
+
+    # --- budget
+
+    def action_budget(self) -> None:
+        from cockpit.ui.screens.budget import BudgetScreen
+
+        row = self.table.under_cursor
+        if row is not None:
+            self.app.push_screen(
+                BudgetScreen(row.run), lambda given: self._budgeted(row.run, given)
+            )
+
+    def _budgeted(self, run: Run, given: "list[Budget | None] | None") -> None:
+        if given:
+            self.cockpit.set_budget(run, given[0])
+
+    def action_extend(self) -> None:
+        from cockpit.ui.caps import extended
+        from cockpit.ui.screens.ask import AskScreen
+
+        row = self.table.under_cursor
+        budget = row.run.budget if row else None
+        if row is None or budget is None:
+            return
+        cap = clock_of(row.run, self._now).ruling or "money"
+        longer = extended(budget, cap)
+        run = row.run
+        question = f"raise the {cap} cap of {text.safe(run.name, 40)} by half?"
+        self.app.push_screen(
+            AskScreen(question),
+            lambda yes: self.cockpit.set_budget(run, longer) if yes else None,
+        )
+
+
+def _heights(beside: Sequence[Pane], height: int) -> list[str]:
+    """Row heights of the panes beside the table: the focus takes what it needs."""
+    if len(beside) < 2:
+        return ["1fr"]
+    return ["32", "1fr"] if height >= 50 else ["2fr", "1fr"]
+
+
+def _height(pane: Pane, height: int, *, alone: bool) -> str:
+    if pane == "focus":
+        return "1fr" if alone else "2fr"
+    return "8" if height >= 36 else "5"
+
+
+def _title(
+    widget: FleetTable | Focus, title: str, attribute: Literal["border_title", "border_subtitle"]
+) -> None:
+    """Set a border title as plain text, and only when it changed: setting repaints."""
+    content = Content(title)
+    if str(getattr(widget, attribute) or "") != content.markup:
+        setattr(widget, attribute, content.markup)

@@ -1,0 +1,23 @@
+"""What the operator chose about the screen."""
+
+from datetime import tzinfo
+from pathlib import Path
+
+from msgspec import Struct
+
+from cockpit.ui.rows import Sort
+
+
+class ScreenSettings(Struct, frozen=True):
+    """`keys` maps command ids to keys, `themes` is the operator's own theme directory.
+
+    `tz` None is the machine's zone. After `answer_within_ms` without a word from the engine the
+    screen names the shell command that stops without it.
+    """
+
+    theme: str = "cockpit"
+    keys: dict[str, str] = {}
+    themes: Path | None = None
+    sort: Sort = "attention"
+    tz: tzinfo | None = None
+    answer_within_ms: int = 1_000

@@ -1,0 +1,299 @@
+"""One run, read from across the room: its clock, its cap, its cache, its context, what it does."""
+
+from typing import NamedTuple
+
+from rich.style import Style
+from textual.strip import Strip
+
+from cockpit.core.budget import CALIBRATION_CALLS, Clock
+from cockpit.core.fleet import Run, active_until, burn_per_hour, clock_of, next_turn_of, spark_until
+from cockpit.ui import text
+from cockpit.ui.digits import arm, big, quadrants
+from cockpit.ui.palette import GLYPHS, Palette
+from cockpit.ui.rows import Row
+from cockpit.ui.themes import Face
+from cockpit.ui.widgets.columns import CACHE_LOW, CLOCK_LOW, context_share
+from cockpit.ui.widgets.lines import Lines, Part, strip
+
+LABEL = 9
+"""Cells of the labels in front of each line."""
+
+Lined = list[list[Part]]
+AUTHORITIES = {
+    "wire": "at the wire",
+    "process": "process",
+    "signal": "signal",
+    "view": "watched only",
+}
+
+
+class View(NamedTuple):
+    """What the pane draws from."""
+
+    row: Row
+    now: int
+    width: int
+    palette: Palette
+    face: Face
+    animated: bool
+
+    @property
+    def run(self) -> Run:
+        return self.row.run
+
+
+class Focus(Lines):
+    """The run under the cursor."""
+
+    DEFAULT_CSS = "Focus { padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._row: Row | None = None
+        self._now = 0
+        self._face: Face = "digits"
+        self._animated = False
+
+    def show(self, row: Row | None, now: int, face: Face, *, animated: bool) -> None:
+        """Draw this run; nothing when there is none."""
+        self._row, self._now, self._face, self._animated = row, now, face, animated
+        self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        if self._row is None:
+            return []
+        view = View(self._row, self._now, width, self.palette, self._face, self._animated)
+        lines = portrait(view, height)
+        return [strip(parts, width, self.palette.ground) for parts in lines[:height]]
+
+
+def portrait(view: View, height: int) -> Lined:
+    """All that is said of a run, the most wanted first; blank lines go when the pane is low."""
+    clock = clock_of(view.run, view.now)
+    groups = [
+        _face(view, clock),
+        _cap(view, clock),
+        [*_context(view), *_cache(view), *_burn(view)],
+        _doing(view),
+        _facts(view),
+        _caveats(view),
+    ]
+    blanks = height - sum(map(len, groups)) - len(groups)
+    lines: Lined = [[]] if blanks >= 0 else []
+    blanks = height - sum(map(len, groups)) - len(lines)
+    for group in groups:
+        if group and len(lines) > 1 and blanks > 0:
+            lines.append([])
+            blanks -= 1
+        lines += group
+    return lines
+
+
+# --- the clock
+
+
+def _face(view: View, clock: Clock) -> Lined:
+    run, palette = view.run, view.palette
+    if run.stopping is not None:
+        word = {"stopped": "stopped", "failed": "STOP FAILED"}.get(
+            run.stopping.done or "", "stopping"
+        )
+        return [[(f"{GLYPHS[view.row.claim.state]} {word}", palette.state(view.row.claim.state))]]
+    if clock.calibrating:
+        return _plain(view, "--:--", "clock-off")
+    if clock.left_ms is None:
+        return _plain(view, text.spent(run), "clock" if run.nano else "clock-off")
+    if view.face == "arm":
+        return _arm(view, clock.left_ms, clock)
+    return _plain(view, text.clock(clock.left_ms), _clock_part(clock))
+
+
+def _clock_part(clock: Clock) -> str:
+    if (clock.left_ms or 0) < CLOCK_LOW or clock.share >= 0.95:
+        return "clock-low"
+    if clock.share >= 0.8:
+        return "gauge-high"
+    return "dim" if clock.frozen else "clock"
+
+
+def _plain(view: View, words: str, part: str) -> Lined:
+    style = view.palette[part]
+    return [[(line, style)] for line in big(words, view.width)]
+
+
+def _arm(view: View, left_ms: int, clock: Clock) -> Lined:
+    """Thirteen digits; red below a minute, then brighter and darker every second."""
+    low = left_ms < CLOCK_LOW
+    lit = view.palette["clock-low" if low else "dim" if clock.frozen else "clock"]
+    if low and view.animated and view.now // 1_000 % 2:
+        lit += Style(dim=True)
+    unlit = view.palette["clock-off"]
+    segments = arm(left_ms)
+    if view.width < 31:
+        return [[(segment.text, lit if segment.lit else unlit) for segment in segments]]
+    drawn = [(quadrants(segment.text), lit if segment.lit else unlit) for segment in segments]
+    return [[(rows[y], style) for rows, style in drawn] for y in range(3)]
+
+
+# --- the cap
+
+
+def _cap(view: View, clock: Clock) -> Lined:
+    run, palette = view.run, view.palette
+    if run.budget is None or clock.ruling is None:
+        return [_rate(view, [("no budget", palette["dim"])])]
+    used, cap = text.amount(clock.ruling, clock.used), text.amount(clock.ruling, clock.cap)
+    said: list[Part] = [(used, palette.bold), (f" of {cap}", palette["dim"])]
+    if clock.ruling in ("tokens", "turns"):
+        said.append((f" {clock.ruling}", palette["dim"]))
+    full, rest = text.gauge(clock.share, view.width - 6)
+    percent = f"{min(clock.share, 9.99) * 100:4.0f} %"
+    bar = [(full, palette.share(clock.share)), (rest, palette["track"]), (percent, palette["dim"])]
+    return [_rate(view, said), bar, *_state_of_clock(view, clock)]
+
+
+def _rate(view: View, said: list[Part]) -> list[Part]:
+    burn = burn_per_hour(view.run, view.now)
+    if burn:
+        said += [(" · ", view.palette["dim"]), (f"{text.money(burn)}/h", view.palette["dim"])]
+    return said
+
+
+def _state_of_clock(view: View, clock: Clock) -> Lined:
+    words = f"{clock.ruling}: the cap reached first"
+    if clock.calibrating:
+        words = f"calibrating, {view.run.calls} of {CALIBRATION_CALLS} calls"
+    elif clock.share >= 1:
+        words = f"{clock.ruling} is used up"
+    elif clock.frozen:
+        words = f"frozen: {view.row.claim.state} · {clock.ruling} rules"
+    elif clock.left_ms is None:
+        words = f"{clock.ruling} rules, nothing is burning"
+    return [[(words, view.palette["dim"])]]
+
+
+# --- context, cache, burn
+
+
+def _label(view: View, word: str) -> Part:
+    return (word.ljust(LABEL), view.palette["dim"])
+
+
+def _context(view: View) -> Lined:
+    run, palette = view.run, view.palette
+    share = context_share(run)
+    window = text.tokens(run.window) if run.window else "?"
+    said = f" {text.tokens(run.context)} / {window}"
+    if share is None:
+        return [[_label(view, "context"), (said.strip(), palette.text)]]
+    grown = run.context - run.context_before
+    growth = f" {grown / 1000:+.1f}k" if run.context_before and abs(grown) >= 50 else ""
+    width = max(4, view.width - LABEL - len(said) - len(growth))
+    full, rest = text.gauge(share, width)
+    return [
+        [
+            _label(view, "context"),
+            (full, palette.share(share)),
+            (rest, palette["track"]),
+            (said, palette.text),
+            (growth, palette["dim"]),
+        ]
+    ]
+
+
+def _cache(view: View) -> Lined:
+    cache, palette = view.run.cache, view.palette
+    state, expires = cache.state(view.now), cache.expires()
+    if state == "none":
+        return [[_label(view, "cache"), (text.DASH, palette["dim"])]]
+    following = next_turn_of(view.run)
+    warm = f"next {text.money(following.warm)}" if following else ""
+    cold = f"next {text.money(following.cold)}" if following else ""
+    if state == "warm" and expires is not None:
+        left = expires - view.now
+        style = palette["gauge-high" if left < CACHE_LOW else "warm"]
+        first: list[Part] = [
+            ("warm ", style),
+            (text.clock(left).ljust(7), style),
+            (warm, palette.text),
+        ]
+        return [
+            [_label(view, "cache"), *first],
+            [
+                (" " * LABEL, palette.text),
+                ("cold".ljust(12), palette["dim"]),
+                (cold, palette["dim"]),
+            ],
+        ]
+    if state == "unknown":
+        return [
+            [_label(view, "cache"), ("no promise".ljust(12), palette["dim"]), (warm, palette.text)]
+        ]
+    return [[_label(view, "cache"), ("cold".ljust(12), palette["cold"]), (cold, palette.text)]]
+
+
+def _burn(view: View) -> Lined:
+    bars = text.spark(spark_until(view.run, view.now), min(15, view.width - LABEL))
+    said = " 30 min" if bars.strip() else "nothing in 30 min"
+    return [
+        [
+            _label(view, "burn"),
+            (bars.strip() and bars, view.palette["spark"]),
+            (said, view.palette["dim"]),
+        ]
+    ]
+
+
+# --- words
+
+
+def _doing(view: View) -> Lined:
+    run, palette, said = view.run, view.palette, view.row.claim
+    style = palette.state(said.state)
+    lines: Lined = [[(f"{GLYPHS[said.state]} {said.state}", style)]]
+    if said.state != "running":
+        lines += [
+            [(line, palette.text)] for line in text.wrap(text.safe(said.evidence), view.width, 3)
+        ]
+    action = f"turn {run.turns}" + (f" · {text.safe(run.action)}" if run.action else "")
+    tools = run.open_tools
+    if tools and said.state in ("running", "stuck"):
+        action += f" · {text.age(view.now - tools[-1].since)}"
+    return lines + [[(line, palette["dim"])] for line in text.wrap(action, view.width, 3)]
+
+
+def _facts(view: View) -> Lined:
+    run, palette = view.run, view.palette
+    held = AUTHORITIES[run.authority] + (
+        f", pid {run.pid}" if run.pid and not run.process_gone else ""
+    )
+    pairs = (
+        ("spent", f"{text.spent(run)} · {text.tokens(run.tokens.total)} tokens"),
+        (
+            "age",
+            f"{text.age(view.now - run.started)} · active {text.clock(active_until(run, view.now))}",
+        ),
+        ("model", text.safe(run.model)),
+        ("project", text.safe(run.project)),
+        ("branch", text.safe(run.branch)),
+        ("hold", held),
+    )
+    room = view.width - LABEL
+    return [
+        [_label(view, word), (text.fit(value, room).rstrip(), palette.text)]
+        for word, value in pairs
+        if value
+    ]
+
+
+def _caveats(view: View) -> Lined:
+    run, palette = view.run, view.palette
+    reasons = [text.safe(reason) for reason in run.caveats]
+    if run.unpriced_calls:
+        reasons.append(f"{run.unpriced_calls} calls have no known price")
+    if run.bad_lines:
+        reasons.append(f"{run.bad_lines} lines could not be read")
+    lines: Lined = [[("why not exact", palette["asks"])]] if reasons else []
+    for reason in reasons:
+        lines += [[(line, palette["dim"])] for line in text.wrap(reason, view.width, 2)]
+    return lines

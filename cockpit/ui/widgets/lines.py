@@ -1,0 +1,79 @@
+"""Widgets drawn as whole lines, of which only the changed ones repaint."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.theme import Theme
+from textual.widget import Widget
+
+from cockpit.ui.palette import Palette, palette_of
+
+Part = tuple[str, Style]
+
+
+def strip(parts: Iterable[Part], width: int, ground: Style) -> Strip:
+    """One line of exactly `width` cells on a background; the texts must be clean."""
+    segments = [Segment(text, ground + style) for text, style in parts if text]
+    return Strip(segments).adjust_cell_length(width, ground)
+
+
+def spread(left: Sequence[Part], right: Sequence[Part], width: int, ground: Style) -> Strip:
+    """One line with `left` at its start and `right` at its end; `left` gives way."""
+    tail = Strip([Segment(text, ground + style) for text, style in right if text])
+    head = strip(left, max(0, width - tail.cell_length), ground)
+    return Strip.join([head, tail]).adjust_cell_length(width, ground)
+
+
+class Lines(Widget):
+    """A widget that draws itself as strips: subclasses implement `draw` and call `redraw`."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._drawn: list[Strip] = []
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, self._recolor)
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def _recolor(self, _: Theme) -> None:
+        self.redraw()
+
+    @property
+    def palette(self) -> Palette:
+        return palette_of(self.app)
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """All lines of the widget, from the top."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw again, and repaint the lines that differ."""
+        width, height = self.size
+        if not (width and height and self.is_mounted):
+            return
+        old, self._drawn = self._drawn, self.draw(width, height)
+        changed = changes(old, self._drawn, width)
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        return (
+            self._drawn[y]
+            if y < len(self._drawn)
+            else Strip.blank(self.size.width, self.palette.ground)
+        )
+
+
+def changes(old: Sequence[Strip], new: Sequence[Strip], width: int) -> list[Region]:
+    """The lines in which two drawings differ."""
+    longest = max(len(old), len(new))
+    return [
+        Region(0, y, width, 1)
+        for y in range(longest)
+        if y >= len(old) or y >= len(new) or old[y] != new[y]
+    ]
