@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -93,9 +94,17 @@ def created(pid: int) -> int | None:
         return None
 
 
-def from_clock_ticks(ticks: int) -> int:
-    """The creation time that Linux states as clock ticks since boot, as milliseconds of the epoch."""
-    return _boot_ms() + ticks * 1000 // _ticks_a_second()
+def open_files(pid: int) -> frozenset[str]:
+    """Paths of regular files the process keeps open, as the kernel resolves them."""
+    found: set[str] = set()
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    found.add(os.readlink(entry.path))  # noqa: PTH115
+    except OSError:
+        return frozenset()
+    return frozenset(clean(path, 4096) for path in found if path.startswith("/"))
 
 
 def _trace_line(rows: Processes, pid: int) -> None:
