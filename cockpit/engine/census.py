@@ -10,7 +10,7 @@ from cockpit.engine.found import Found, agents
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.matching import Match, match_runs
-from cockpit.engine.processes import Identity, Processes
+from cockpit.engine.processes import Processes
 
 
 class Census:
@@ -20,7 +20,7 @@ class Census:
         self._library = library
         self._lookout = lookout
         self._by_name: dict[str, Adapter] = {adapter.name: adapter for adapter in library.adapters}
-        self._standing: dict[str, Identity] = {}
+        self._standing: dict[str, Match] = {}
         self.found: dict[str, Found] = {}
 
     def adapter(self, run: Run) -> Adapter | None:
@@ -34,8 +34,8 @@ class Census:
         matches = match_runs(
             agents(table, self._library.adapters), fleet.runs.values(), registries, self._standing
         )
+        self._standing = matches
         self.found = {run: match.found for run, match in matches.items() if match.found is not None}
-        self._standing = {run: each.process.identity for run, each in self.found.items()}
         return [
             event
             for run in fleet.runs.values()

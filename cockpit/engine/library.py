@@ -124,13 +124,16 @@ def _read_lines(
     memory, booked, events, bad = here.memory, list[Booked](), list[Event](), 0
     for block in tail.blocks(source.path, here):
         books = adapter.calls(block.data, source, memory)
-        booked += index.book(source, books.calls, price, place.modified_ns)
+        if story:
+            booked += index.book(source, books.calls, price, place.modified_ns)
+        else:
+            index.enter(source, books.calls, price, place.modified_ns)
         if story:
             events += adapter.story(block.data, source, memory)
         memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
         here = replace(block.cursor, memory=memory)
     if not story:
-        booked += index.book(source, _leftover(place, here), price, place.modified_ns)
+        index.enter(source, _leftover(place, here), price, place.modified_ns)
     here = replace(here, size=place.size, modified_ns=place.modified_ns)
     index.advance(source, here, bad, anew=anew)
     return Reading(booked, events, bad, here)

@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from cockpit.core.call import Call, Cursor, Source
 from cockpit.core.tokens import Tokens
-from cockpit.journal import paths
+from cockpit.journal import kinds, paths
 
-VERSION = 1
+VERSION = 2
+PENDING_LIMIT = 8_000
 
 Price = Callable[[Call], int | None]
 """Nano-dollars of a call, None when no price is known."""
@@ -32,20 +33,20 @@ CREATE TABLE runs (
     name TEXT, project TEXT, branch TEXT, modified INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE sources (path TEXT PRIMARY KEY, agent TEXT, cursor BLOB, bad_lines INTEGER) WITHOUT ROWID;
 CREATE TABLE calls (
-    key INTEGER PRIMARY KEY, run INTEGER NOT NULL, at INTEGER, requested INTEGER, model TEXT,
-    provider TEXT, input INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,
-    cache_read INTEGER, output INTEGER, reasoning INTEGER, nano INTEGER, mark TEXT,
-    lifetime_ms INTEGER, tier TEXT, geo TEXT, searches INTEGER, tools TEXT,
-    reason TEXT);
+    key INTEGER PRIMARY KEY, run INTEGER NOT NULL, at INTEGER, requested INTEGER, kind INTEGER,
+    toolset INTEGER, input INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,
+    cache_read INTEGER, output INTEGER, reasoning INTEGER, searches INTEGER, nano INTEGER);
 """
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS calls_at ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_run ON calls (run);
 """
-_INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 20) + ")"
-_REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 20) + ")"
+_INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 14) + ")"
+_REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 14) + ")"
 
 Row = tuple[Any, ...]
+_NANO = 13
+_Merged = dict[int, tuple[int, Call]]
 
 
 class IndexBusyError(Exception):
@@ -91,6 +92,9 @@ class Index:
         self._lock = lock
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self.kinds = kinds.Kinds(database)
+        self._pending: _Merged = {}
+        self._pending_price: Price = _unpriced
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -117,13 +121,14 @@ class Index:
     def close(self) -> None:
         """Commits, and lets another process write."""
         if self._lock is not None:
-            self._database.commit()
+            self.commit()
         self._database.close()
         if self._lock is not None:
             os.close(self._lock)
 
     def commit(self) -> None:
         """Makes everything since the last commit durable at once."""
+        self._flush()
         self._database.commit()
 
     # --- sources
@@ -211,27 +216,58 @@ class Index:
         Of two files that tell of one call the run without a parent owns it, then the older file:
         a fork copies its origin. Returns what was added, nothing for what was known.
         """
-        merged: dict[int, Call] = {}
-        for call in calls:
-            key = key_of(call.id)
-            known = merged.get(key)
-            merged[key] = call if known is None else merge(known, call)
-        if not merged:
-            return []
-        rows = [
-            _row(key, self._number_of(source, call, modified), call, price(call))
-            for key, call in sorted(merged.items())
-        ]
+        self._flush()
+        merged: _Merged = {}
+        self._merge_into(merged, source, calls, modified)
+        rows = self._rows(merged, price)
         if self._insert_new(rows):
+            called = [merged[row[0]][1] for row in rows]
             return [
-                Booked(merged[row[0]], merged[row[0]].run, merged[row[0]].tokens, row[12], False)
-                for row in rows
+                Booked(call, call.run, call.tokens, row[_NANO], revision=False)
+                for call, row in zip(called, rows, strict=True)
             ]
-        booked = (self._book_one(row, merged[row[0]], price) for row in rows)
+        booked = (self._book_one(row, merged[row[0]][1], price) for row in rows)
         return [one for one in booked if one is not None]
+
+    def enter(self, source: Source, calls: Iterable[Call], price: Price, modified: int = 0) -> None:
+        """As `book`, for history that nobody waits to hear of: written in large batches.
+
+        Everything entered is in the books after the next `commit`.
+        """
+        self._pending_price = price
+        self._merge_into(self._pending, source, calls, modified)
+        if len(self._pending) > PENDING_LIMIT:
+            self._flush()
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, {}
+        rows = self._rows(pending, self._pending_price)
+        if not self._insert_new(rows):
+            for row in rows:
+                self._book_one(row, pending[row[0]][1], self._pending_price)
+
+    def _merge_into(
+        self, merged: _Merged, source: Source, calls: Iterable[Call], modified: int
+    ) -> None:
+        for call in calls:
+            key, run = key_of(call.id), self._number_of(source, call, modified)
+            known = merged.get(key)
+            merged[key] = (
+                (run, call)
+                if known is None
+                else (self._owner(known[0], run), merge(known[1], call))
+            )
+
+    def _rows(self, merged: _Merged, price: Price) -> list[Row]:
+        return [
+            self._row(key, run, call, price(call))
+            for key, (run, call) in sorted(merged.items(), key=_key)
+        ]
 
     def _insert_new(self, rows: list[Row]) -> bool:
         """Inserts all rows if none of them is known; otherwise changes nothing."""
+        if not rows:
+            return True
         if not self._database.in_transaction:  # releasing an outermost savepoint would commit
             self._database.execute("BEGIN")
         self._database.execute("SAVEPOINT batch")
@@ -257,19 +293,19 @@ class Index:
         stored = self._database.execute("SELECT * FROM calls WHERE key = ?", (row[0],)).fetchone()
         if stored is None:
             self._database.execute(_INSERT, row)
-            return Booked(call, call.run, call.tokens, row[12], revision=False)
+            return Booked(call, call.run, call.tokens, row[_NANO], revision=False)
         if stored == row:
             return None
-        known = _call(stored, call)
+        known = self._call(stored, call)
         largest = merge(known, call)
         owner = self._owner(stored[1], row[1])
         nano = price(largest)
-        changed = _row(row[0], owner, largest, nano)
+        changed = self._row(row[0], owner, largest, nano)
         if changed == stored:
             return None
         self._database.execute(_REPLACE, changed)
         added = largest.tokens - known.tokens
-        delta = None if nano is None else nano - (stored[12] or 0)
+        delta = None if nano is None else nano - (stored[_NANO] or 0)
         if added == Tokens() and not delta and largest.mark == known.mark:
             return None
         return Booked(largest, self._name(owner), added, delta, revision=True)
@@ -298,8 +334,8 @@ class Index:
             (run,),
         )
         for row in rows:
-            call = _call(row, None, run)
-            yield Booked(call, run, call.tokens, row[12], revision=False)
+            call = self._call(row, None, run)
+            yield Booked(call, run, call.tokens, row[_NANO], revision=False)
 
     def spent_by_quarter(self, since: int) -> dict[int, int]:
         """Nano-dollars of all calls since `since`, by quarters of an hour since the epoch."""
@@ -314,10 +350,39 @@ class Index:
         if row and row[0] == fingerprint:
             return 0
         rows = self._database.execute("SELECT * FROM calls").fetchall()
-        changes = [(nano, row[0]) for row in rows if (nano := price(_call(row, None))) != row[12]]
+        changes = [
+            (nano, row[0]) for row in rows if (nano := price(self._call(row, None))) != row[_NANO]
+        ]
         self._database.executemany("UPDATE calls SET nano = ? WHERE key = ?", changes)
         self._database.execute("INSERT OR REPLACE INTO meta VALUES ('prices', ?)", (fingerprint,))
         return len(changes)
+
+    def _row(self, key: int, run: int, call: Call, nano: int | None) -> Row:
+        tokens = call.tokens
+        return (
+            key, run, call.at, call.requested, self.kinds.number(call), self.kinds.toolset(call.tools),
+            tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
+            tokens.output, tokens.reasoning, call.searches, nano,
+        )  # fmt: skip
+
+    def _call(self, row: Row, like: Call | None, run: str = "") -> Call:
+        kind = self.kinds.kind(row[4])
+        return Call(
+            id=like.id if like else f"{row[0] & 0xFFFFFFFFFFFFFFFF:016x}",
+            run=like.run if like else run,
+            at=row[2],
+            requested=row[3],
+            model=kind.model,
+            provider=kind.provider,
+            tier=kind.tier,
+            geo=kind.geo,
+            mark=kind.mark,
+            reason=kind.reason,
+            lifetime_ms=kind.lifetime_ms,
+            tools=self.kinds.tools(row[5]),
+            tokens=Tokens(*row[6:12]),
+            searches=row[12],
+        )
 
     def query(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[Row]:
         """Rows of a SELECT over `calls`, `runs` and `sources`."""
@@ -349,33 +414,12 @@ def merge(one: Call, other: Call) -> Call:
     )
 
 
-def _row(key: int, run: int, call: Call, nano: int | None) -> Row:
-    tokens = call.tokens
-    return (
-        key, run, call.at, call.requested, call.model, call.provider,
-        tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
-        tokens.output, tokens.reasoning, nano, call.mark, call.lifetime_ms,
-        call.tier, call.geo, call.searches, ",".join(call.tools), call.reason,
-    )  # fmt: skip
+def _key(item: tuple[int, tuple[int, Call]]) -> int:
+    return item[0]
 
 
-def _call(row: Row, like: Call | None, run: str = "") -> Call:
-    return Call(
-        id=like.id if like else f"{row[0] & 0xFFFFFFFFFFFFFFFF:016x}",
-        run=like.run if like else run,
-        at=row[2],
-        requested=row[3],
-        model=row[4],
-        provider=row[5],
-        tokens=Tokens(*row[6:12]),
-        mark=row[13],
-        lifetime_ms=row[14],
-        tier=row[15],
-        geo=row[16],
-        searches=row[17],
-        tools=tuple(row[18].split(",")) if row[18] else (),
-        reason=row[19],
-    )
+def _unpriced(_: Call) -> int | None:
+    return None
 
 
 def _locked(path: Path) -> int:
@@ -399,6 +443,6 @@ def _writable(path: Path) -> sqlite3.Connection:
             "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
         ).fetchall():
             database.execute(f"DROP {kind} IF EXISTS {name}")
-        database.executescript(_SCHEMA)
+        database.executescript(_SCHEMA + kinds.SCHEMA)
         database.execute(f"PRAGMA user_version = {VERSION}")
     return database

@@ -17,15 +17,14 @@ QUARTER_MS = 900_000
 
 _SUMS = (
     "sum(input), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(output),"
-    " sum(reasoning), total(nano), count(*), count(*) - count(nano),"
-    " sum(CASE WHEN mark = 'exact' THEN 0 ELSE coalesce(nano, 0) END)"
+    " sum(reasoning), total(nano), count(*), count(*) - count(nano)"
 )
 _GROUPS = {
     "run": "run",
     "project": "run",
     "agent": "run",
-    "model": "model",
-    "tool": "tools",
+    "model": "kind",
+    "tool": "toolset",
     "day": f"at / {QUARTER_MS}",
 }
 
@@ -74,12 +73,14 @@ def spend(index: Index, by: By, since: int, until: int, zone: tzinfo) -> Report:
     runs = index.runs() if by in ("run", "project", "agent") else {}
     groups: dict[str, Spent] = {}
     rows = index.query(
-        f"SELECT {_GROUPS[by]}, {_SUMS} FROM calls WHERE at >= ? AND at < ? GROUP BY 1",
+        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls WHERE at >= ? AND at < ? GROUP BY 1, 2",
         (since, until),
     )
-    for row in rows:
-        spent = Spent(Tokens(*row[1:7]), int(row[7]), row[8], row[9], row[10])
-        for key, part in _keys(by, row[0], spent, runs, zone):
+    for group, kind, *sums in rows:
+        nano = int(sums[6])
+        estimated = 0 if index.kinds.kind(kind).mark == "exact" else nano
+        spent = Spent(Tokens(*sums[:6]), nano, sums[7], sums[8], estimated)
+        for key, part in _keys(by, group, spent, runs, index, zone):
             groups[key] = groups.get(key, Spent()) + part
     names = {run.run: run.name for run in runs.values()}
     answer = [Row(key, names.get(key, "") or key, spent) for key, spent in groups.items()]
@@ -99,6 +100,7 @@ def _keys(
     group: Any,  # noqa: ANN401 (a column)
     spent: Spent,
     runs: dict[int, IndexedRun],
+    index: Index,
     zone: tzinfo,
 ) -> Iterable[tuple[str, Spent]]:
     match by:
@@ -109,12 +111,12 @@ def _keys(
         case "project":
             return [(runs[group].project or "(unknown)", spent)]
         case "model":
-            return [(group or "(unknown)", spent)]
+            return [(index.kinds.kind(group).model or "(unknown)", spent)]
         case "day":
             moment = datetime.fromtimestamp(group * QUARTER_MS / 1000, UTC).astimezone(zone)
             return [(moment.date().isoformat(), spent)]
         case "tool":
-            return _shared(group.split(",") if group else [NO_TOOL], spent)
+            return _shared(list(index.kinds.tools(group)) or [NO_TOOL], spent)
 
 
 def _shared(tools: list[str], spent: Spent) -> list[tuple[str, Spent]]:
