@@ -14,7 +14,6 @@ or on white space.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 
@@ -35,15 +34,19 @@ CUT_OFF = "the answer was cut off: its output is at least this"
 BOM = b"\xef\xbb\xbf"
 NEW_LINE = b"\n"
 USAGE = b'usage"'
+USAGE_OBJECT = b'"usage":{"input_tokens":'
+STOP_REASON = b'],"stop_reason":'
+STOPPED = b'],"stop_reason":"'
 CLOSING = ord("}")
 TOOL = b'{"type":"tool_use","id":"'
 MORE_TOOLS = b'},{"type":"tool_use","id":"'
 SIDECHAIN = b'"isSidechain":true'
 TIMESTAMP = b'"timestamp":"'
 LOOK_BACK = 64 * 1024
-ZULU = ord("Z")
+ZULU, POINT = ord("Z"), ord(".")
 API_ERROR = b'"subtype":"api_error"'
 REQUEST = b'{"type":"api-request",'
+ANSWER = b'"type":"assistant","uuid":'
 SYNTHETIC = "<synthetic>"
 NO_STOP = b'"stop_reason":null,"stop_sequence":null,'
 TAIL_LIMIT = 2_000
@@ -55,28 +58,26 @@ _HEAD = re.compile(
 ).match
 _HEAD_LENGTH = len('{"parentUuid":""') + 36
 _MESSAGE = re.compile(
-    rb'"message":\{(?:"model":"([^"\\]*)","id":"([^"\\]*)","type":"message","role":"assistant"'
-    rb'|"id":"([^"\\]*)","type":"message","role":"assistant","model":"([^"\\]*)"),"content":\['
+    rb'("message":\{(?:"model":"([^"\\]*)","id":"|"id":"))[^"\\]*'
+    rb'("(?:,"type":"message","role":"assistant","model":"([^"\\]*)"|,"type":"message","role":"assistant")'
+    rb',"content":\[)'
 ).match
+_USAGE = (
+    rb'"usage":\{"input_tokens":(\d{1,15}),"cache_creation_input_tokens":(\d{1,15}),'
+    rb'"cache_read_input_tokens":(\d{1,15}),"cache_creation":\{"ephemeral_5m_input_tokens":'
+    rb'(\d{1,15}),"ephemeral_1h_input_tokens":(\d{1,15})\},"output_tokens":(\d{1,15})'
+)
+_FIGURES = re.compile(_USAGE).match
+_TAIL = re.compile(
+    rb'\],"stop_reason":(?:null|"[^"]*"),"stop_sequence":(?:null|"[^"]*"),'
+    + _USAGE.replace(b"(", b"(?:")
+    + rb'(,"service_tier":"([^"]*)"(?:,"inference_geo":"([^"]*)")?\}\},"requestId":")[^"]*'
+    rb'","type":"assistant","uuid":"[^"]{36}","timestamp":"[^"]{23}Z"\}$'
+).match
+ENDING = b'","type":"assistant","uuid":"'
+ENDING_LENGTH = len(ENDING) + 36 + len('","timestamp":"') + 24 + len('"}')
 _AGENT = re.compile(rb'.*"agentId":"([^"\\]*)"').match
 _TOOL = re.compile(rb'\{"type":"tool_use","id":"[^"]*","name":"([^"\\]*)"').match
-_TAIL = re.compile(
-    rb'\],"stop_reason":(null|"[^"]*"),"stop_sequence":(?:null|"[^"]*"),(?:"stop_details":null,)?'
-    rb'("usage":\{"input_tokens":(\d{1,15}),"cache_creation_input_tokens":(\d{1,15}),'
-    rb'"cache_read_input_tokens":(\d{1,15}),'
-    rb'(?:"cache_creation":\{"ephemeral_5m_input_tokens":(\d{1,15}),'
-    rb'"ephemeral_1h_input_tokens":(\d{1,15})\},)?'
-    rb'"output_tokens":)(\d{1,15})'
-    rb'((?:,"output_tokens_details":\{"thinking_tokens":(\d{1,15})\})?'
-    rb'(?:,"server_tool_use":\{"web_search_requests":(\d{1,15})(?:,"web_fetch_requests":\d{1,15})?\})?'
-    rb',"service_tier":(?:"([^"]*)"|null)'
-    rb'(?:,"cache_creation":\{"ephemeral_1h_input_tokens":(\d{1,15}),'
-    rb'"ephemeral_5m_input_tokens":(\d{1,15})\})?'
-    rb'(?:,"inference_geo":(?:"([^"]*)"|null))?(?:,"iterations":(?:\[\]|null))?'
-    rb'(?:,"speed":(?:"([^"]*)"|null))?(?:,"fallback_credit":null)?\}'
-    rb'(?:,"\w+":null)*\}(?:,"\w+":(?:"[^"]*"|[\w.+-]+))*?,"type":"assistant","uuid":")[^"]*'
-    rb'","timestamp":"([^"]*)"((?:,"\w+":(?:"[^"]*"|[\w.+-]+))*)\}$'
-).match
 
 
 class Memory(Struct, array_like=True):
@@ -114,8 +115,39 @@ def owner_of(entry: loose.Table, source: Source) -> str:
     return owner(source, sidechain=entry.get("isSidechain") is True, agent=agent)
 
 
+class _Shape:
+    """What the lines of a session have in common, learned from lines that were matched in full.
+
+    Every line begins with the parent's id. Behind it comes `users` or `answers` (up to the id of
+    the message), behind the message's id `named` (up to its content), and between the digits of
+    the output and the id of the request `between`.
+    """
+
+    __slots__ = ("answers", "between", "geo", "head", "model", "named", "run", "tier", "users")
+
+    def __init__(self, head: bytes, run: str) -> None:
+        self.head = head
+        self.run = run
+        self.model = self.tier = self.geo = ""
+        self.users = head + b'"type":"user"'
+        self.answers = self.named = self.between = NEW_LINE
+
+    def learn(self, line: bytes) -> None:
+        """Takes in an answer, if it is written in the way that can be read quickly."""
+        message = _MESSAGE(line, _HEAD_LENGTH + len(self.head))
+        tail = _TAIL(line, line.rfind(STOP_REASON)) if message else None
+        if message is None or tail is None:
+            return
+        self.answers = self.head + message[1]
+        self.named = message[3]
+        self.model = _text(message[2] or message[4])
+        self.between = tail[1]
+        self.tier = _tier(_text(tail[2]), "")
+        self.geo = _geo(_text(tail[3] or b""))
+
+
 class _Answer:
-    """A message as its first line tells it, and by what its further lines are recognised.
+    """A message, by its first line, and by what further lines of it are recognised.
 
     `same` is how they begin behind the parent's id, `told` their usage up to the digits of the
     output, `after` what follows the digits up to the line's own id, `rest` the length from the
@@ -123,45 +155,29 @@ class _Answer:
     """
 
     __slots__ = (
-        "after", "figures", "id", "model", "output", "rest", "run", "same", "start", "stopped",
-        "thinking", "told", "tools",
+        "after", "figures", "id", "output", "rest", "same", "shape", "start", "stopped", "time",
+        "told", "tools",
     )  # fmt: skip
 
-    def __init__(self, same: bytes, message: re.Match[bytes], tail: re.Match[bytes]) -> None:
-        self.same = same
-        self.model = message[1] or message[4]
-        self.id = message[2] or message[3]
-        self.figures = tail.groups()
-        self.told, self.after = self.figures[1], self.figures[8]
-        self.rest = tail.end() - tail.end(8)
-        self.output = int(self.figures[7])
-        self.thinking = int(self.figures[9] or 0)
-        self.stopped = self.figures[0] != b"null"
+    def __init__(self, shape: _Shape, id_: bytes, figures: tuple[bytes, ...], time: bytes) -> None:
+        self.shape = shape
+        self.id = id_
+        self.figures = figures
+        self.time = time
+        self.output = int(figures[5])
+        self.stopped = False
         self.tools: tuple[str, ...] = ()
-        self.run = ""
-        self.start = 0
-
-    def grow(self, line: "_Answer") -> bool:
-        """Takes in another line of the message; False when more than its output differs."""
-        if self.id != line.id or self.told != line.told:
-            return False
-        self.output = max(self.output, line.output)
-        self.thinking = max(self.thinking, line.thinking)
-        self.stopped = self.stopped or line.stopped
-        return True
-
-    def add_tools(self, block: bytes, begin: int, end: int) -> None:
-        for tool in _tools(block, begin, end):
-            if tool not in self.tools:
-                self.tools += (tool,)
+        self.start = self.rest = 0
+        self.same = self.told = self.after = NEW_LINE
 
 
-def _tools(block: bytes, begin: int, end: int) -> Iterator[str]:
+def _add_tools(answer: _Answer, block: bytes, begin: int, end: int) -> None:
     at = begin if block.startswith(TOOL, begin) else block.find(MORE_TOOLS, begin, end) + 2
     while at > 1:
         found = _TOOL(block, at, end)
-        if found:
-            yield loose.name(found[1].decode("utf-8", "replace"))
+        name = _text(found[1]) if found else ""
+        if name and name not in answer.tools:
+            answer.tools += (name,)
         at = block.find(MORE_TOOLS, at, end) + 2
 
 
@@ -174,113 +190,113 @@ class _Reading:
         self.memory = memory
         self._block = block
         self._source = source
-        self._head = NEW_LINE
-        self._run = source.run
+        self._shape = _Shape(NEW_LINE, source.run)
         self._answer: _Answer | None = None
-        self._same = NEW_LINE
         self._latest = -1
 
     def read(self) -> None:
         """Every line; the long way for those that the short one does not know."""
-        block, find, starts = self._block, self._block.find, self._block.startswith
-        end = len(block)
-        start = len(BOM) if starts(BOM) else 0
-        head = users = answers = same = NEW_LINE
+        block, find, rfind = self._block, self._block.find, self._block.rfind
+        starts = block.startswith
+        end, start = len(block), len(BOM) if starts(BOM) else 0
+        users = answers = same = told = after = NEW_LINE
+        rest, answer = 0, self._answer
         while start < end:
             stop = find(NEW_LINE, start)
             if stop < 0:
                 stop = end
             body = start + _HEAD_LENGTH
-            if starts(users, body) and block[stop - 1] == CLOSING:
+            if body >= stop:
+                self._long(start, stop)
+            elif starts(same, body):
+                usage = rfind(told, max(body, stop - TAIL_LIMIT), stop)
+                comma = stop - rest
+                digits = block[usage + len(told) : comma]
+                if answer and usage > 0 and digits.isdigit() and starts(after, comma):
+                    answer.output = max(answer.output, int(digits))
+                    self._grow(answer, usage, body + len(same))
+                else:
+                    self._long(start, stop)
+            elif starts(users, body) and block[stop - 1] == CLOSING:
                 pass
-            elif starts(answers, body) and (
-                (starts(same, body) and self._further(body + len(same), stop))
-                or self._first(start, body, stop)
-            ):
-                same = self._same
+            elif starts(answers, body) and (first := self._first(start, body, stop)):
+                answer = first
+                same, told, after, rest = answer.same, answer.told, answer.after, answer.rest
             else:
                 self._long(start, stop)
-                if self._head is not head:
-                    head = self._head
-                    users, answers = head + b'"type":"user"', head + b'"message":{'
+                users, answers = self._shape.users, self._shape.answers
             start = stop + 1
         self._close()
         self._finish()
 
     # --- the short way
 
-    def _first(self, start: int, body: int, stop: int) -> bool:
-        """Reads a line whose head is known; False when the rest of it is not."""
-        block = self._block
-        message = _MESSAGE(block, body + len(self._head), stop)
-        cut = block.rfind(b'],"stop_reason":', max(body, stop - TAIL_LIMIT), stop)
-        tail = _TAIL(block, cut, stop) if cut >= 0 else None
-        if message is None or tail is None:
-            return False
-        line = _Answer(self._head + message[0], message, tail)
-        known = self._answer
-        if known is None or not known.grow(line):
-            self._close()
-            line.start, line.run = start, self._run
-            self._answer = known = line
-            self._same = line.same
-        known.add_tools(block, message.end(), cut)
-        return True
+    def _first(self, start: int, body: int, stop: int) -> "_Answer | None":
+        """Reads the first line of a message; None when it is not written as its shape says."""
+        block, shape = self._block, self._shape
+        name = body + len(shape.answers)
+        quote = block.find(b'"', name, stop)
+        usage = block.rfind(USAGE_OBJECT, max(quote, stop - TAIL_LIMIT), stop)
+        figures = _FIGURES(block, usage, stop) if usage > 0 else None
+        if figures is None or not block.startswith(shape.named, quote):
+            return None
+        digits, ending = figures.end(), stop - ENDING_LENGTH
+        request = digits + len(shape.between)
+        if (
+            not block.startswith(shape.between, digits)
+            or not block.startswith(ENDING, ending)
+            or block.find(b'"', request, stop) != ending
+            or not block.endswith(b'Z"}', stop - 3, stop)
+        ):
+            return None
+        self._close()
+        content = quote + len(shape.named)
+        answer = _Answer(shape, block[name:quote], figures.groups(), block[stop - 26 : stop - 2])
+        answer.start = start
+        answer.same = block[body:content]
+        answer.told = block[usage : figures.start(6)]
+        answer.after = block[digits : ending + len(ENDING)]
+        answer.rest = stop - digits
+        self._answer = answer
+        self._grow(answer, usage, content)
+        return answer
 
-    def _further(self, content: int, stop: int) -> bool:
-        """Reads another line of the same message; False when it differs in more than its output."""
-        answer, block = self._answer, self._block
-        if answer is None:
-            return False
-        told = block.rfind(answer.told, max(content, stop - TAIL_LIMIT), stop)
-        comma = stop - answer.rest
-        digits = block[told + len(answer.told) : comma]
-        if told < 0 or not digits.isdigit() or len(digits) > 15:
-            return False
-        if not block.startswith(answer.after, comma) or block[stop - 1] != CLOSING:
-            return False
-        if not block.startswith(NO_STOP, told - len(NO_STOP)):
-            if block.rfind(b'],"stop_reason":"', told - 120, told) < 0:
-                return False
-            answer.stopped = True
-        answer.output = max(answer.output, int(digits))
-        answer.add_tools(block, content, told)
-        return True
+    def _grow(self, answer: _Answer, usage: int, content: int) -> None:
+        """Notes whether a line tells the end of the message, and its tools."""
+        block = self._block
+        if not block.startswith(NO_STOP, usage - len(NO_STOP)):
+            answer.stopped = block.rfind(STOPPED, usage - 120, usage) > 0 or answer.stopped
+            if not answer.tools and block.find(MORE_TOOLS, content, usage) > 0:
+                _add_tools(answer, block, content, usage)
+                return
+        if block.startswith(TOOL, content):
+            _add_tools(answer, block, content, usage)
 
     def _close(self) -> None:
         """Books the message being read."""
         answer, self._answer = self._answer, None
-        self._same = NEW_LINE
-        if answer is None or answer.model == b"<synthetic>":
+        if answer is None:
             return
-        (_, _, fresh, written, read, five, hour, _, _, _, searches, tier, late_hour, late_five,
-         geo, speed, time, _) = answer.figures  # fmt: skip
-        long_lived = int(hour or late_hour or 0)
-        short_lived = max(int(five or late_five or 0), int(written) - long_lived)
+        fresh, written, read, five, hour, _ = map(int, answer.figures)
+        five = max(five, written - hour)
+        shape = answer.shape
         self._add(
             answer.start,
             Call(
                 answer.id.decode("utf-8", "replace"),
-                answer.run,
-                _instant(time),
-                _text(answer.model),
-                Tokens(
-                    int(fresh),
-                    short_lived,
-                    long_lived,
-                    int(read),
-                    answer.output,
-                    answer.thinking,
-                ),
+                shape.run,
+                _instant(answer.time),
+                shape.model,
+                Tokens(fresh, five, hour, read, answer.output),
                 "",
                 "exact" if answer.stopped else "estimated",
                 "" if answer.stopped else NO_END,
                 0,
-                self._lifetime(short_lived, long_lived),
-                LONG_WINDOW if b'[1m]"' in answer.after else None,
-                _tier(_text(tier or b""), _text(speed or b"")),
-                _geo(_text(geo or b"")),
-                int(searches or 0),
+                self._lifetime(five, hour),
+                None,
+                shape.tier,
+                shape.geo,
+                0,
                 answer.tools,
             ),
         )
@@ -315,13 +331,16 @@ class _Reading:
             self._add(start, call)
 
     def _learn(self, line: bytes) -> None:
-        """Keeps the head of a line, to know the next ones by."""
+        """Keeps how a line is written, to know the next ones by."""
         head = _HEAD(line)
-        if head and head[1] != self._head:
-            self._head = head[1]
+        if head is None:
+            return
+        if head[1] != self._shape.head or ANSWER in line:
             agent = _AGENT(head[1])
             name = _text(agent[1]) if agent else ""
-            self._run = owner(self._source, sidechain=SIDECHAIN in head[1], agent=name)
+            run = owner(self._source, sidechain=SIDECHAIN in head[1], agent=name)
+            self._shape = _Shape(head[1], run)
+            self._shape.learn(line)
 
     def _call(self, entry: loose.Table) -> Call | None:
         """The call an entry tells of, if it does.
@@ -458,19 +477,15 @@ def _geo(place: str) -> str:
 
 
 def _instant(raw: bytes) -> int:
-    if len(raw) == 24 and raw[23] == ZULU:
+    """Milliseconds since the epoch; quickly for `2026-11-22T03:25:58.100Z`."""
+    if len(raw) == 24 and raw[23] == ZULU and raw[19] == POINT:
         try:
-            return (
-                _hour(raw[:13])
-                + int(raw[14:16]) * 60_000
-                + int(raw[17:19]) * 1000
-                + int(raw[20:23])
-            )
+            return _minute(raw[:16]) + int(raw[17:19] + raw[20:23])
         except ValueError:
             pass
     return loose.instant(raw.decode("utf-8", "replace"))
 
 
-@lru_cache(maxsize=4096)
-def _hour(raw: bytes) -> int:
-    return int(datetime.fromisoformat(f"{raw.decode()}:00+00:00").timestamp()) * 1000
+@lru_cache(maxsize=65536)
+def _minute(raw: bytes) -> int:
+    return int(datetime.fromisoformat(f"{raw.decode()}+00:00").timestamp()) * 1000
