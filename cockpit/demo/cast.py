@@ -5,6 +5,7 @@ from uuid import uuid4
 from cockpit.core.budget import Budget
 from cockpit.core.money import NANO
 from cockpit.demo.plan import Plan
+from cockpit.demo.prices import LOCAL_MODEL
 
 TIME_SCALE = 30.0
 """The demo's provider forgets 30 times faster than the real ones: 5 minutes are 10 seconds."""
@@ -22,7 +23,7 @@ def cast(time_scale: float = TIME_SCALE) -> list[Plan]:
             session=str(uuid4()),
             agent="qwen-code",
             script="local",
-            model="qwen3-coder:30b",
+            model=LOCAL_MODEL,
             task="Keep OPEN.md in step with what the handbook still leaves open",
             branch="chore/open-ends",
             keep_alive=f"{max(1, round(300 / time_scale))}s",

@@ -122,6 +122,11 @@ class Chunk(Struct, frozen=True):
     output: int
 
 
+def whole_seconds(seconds: float) -> float:
+    """Seconds as an integer where they are whole, as a vendor would write them."""
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
 def pieces(text: str, size: int = 48) -> list[str]:
     """Text cut into what one stream event carries."""
     return [text[at : at + size] for at in range(0, len(text), size)]

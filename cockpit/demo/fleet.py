@@ -25,6 +25,7 @@ from cockpit.core.budget import Budget
 from cockpit.demo.cast import TIME_SCALE, cast
 from cockpit.demo.nursery import ROOM, Birth, Notice
 from cockpit.demo.plan import Place, Plan
+from cockpit.demo.prices import price_file
 from cockpit.demo.workspace import git_identity, make_workspace
 
 STAGGER_S = 0.15
@@ -83,7 +84,10 @@ class Demo:
         return {plan.session: plan.budget for plan in self.plans if plan.budget is not None}
 
     def environment(self) -> dict[str, str]:
-        """Variables under which cockpit sees the demo's agents and writes into its directory."""
+        """Variables under which cockpit sees the demo's agents and writes into its directory.
+
+        The price file there tells how long the demo's caches live.
+        """
         homes = {name: str(self.home / place) for name, place in _AGENT_HOMES.items()}
         return {"HOME": str(self.home), "COCKPIT_HOME": str(self.root / "cockpit"), **homes}
 
@@ -124,6 +128,7 @@ class Demo:
         assert self._provider.stdout is not None
         announced = msgspec.json.decode(await self._provider.stdout.readline())
         self.url, self.lifetimes_s = announced["url"], announced["lifetimes_s"]
+        self._write_prices()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._bear())]
 
     async def _spawn(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
@@ -143,6 +148,11 @@ class Demo:
     def _make_workspaces(self) -> None:
         for plan in self.plans:
             make_workspace(plan, self.workspace(plan), self.home)
+
+    def _write_prices(self) -> None:
+        path = self.root / "cockpit" / "config" / "prices.toml"
+        path.parent.mkdir(mode=0o700)
+        path.write_text(price_file(self.lifetimes_s))
 
     async def _bear(self) -> None:
         """Hand the plans to the nursery, one after the other."""

@@ -24,6 +24,7 @@ from cockpit.demo.cache import BadBreakpointsError
 from cockpit.demo.conversation import Answer, Reply
 from cockpit.demo.dialects import Body, Dialect, anthropic, chat, ollama, responses
 from cockpit.demo.exchange import BadRequestError, Exchange, Served, first_byte_ms, limited
+from cockpit.demo.prices import LOCAL_MODEL
 
 MODELS = (
     "claude-opus-5",
@@ -32,7 +33,7 @@ MODELS = (
     "gpt-6.1-sol",
     "gpt-6.1-terra",
 )
-LOCAL_MODELS = ("qwen3-coder:30b",)
+LOCAL_MODELS = (LOCAL_MODEL,)
 
 CLIENT_MAX_BYTES = 64 * 1024 * 1024
 KEEP_SERVED = 100_000

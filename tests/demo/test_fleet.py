@@ -17,6 +17,7 @@ from cockpit.core.tokens import NO_TOKENS, Tokens
 from cockpit.demo.cast import cast
 from cockpit.demo.exchange import Served
 from cockpit.demo.fleet import Demo
+from cockpit.prices.book import Book
 
 SCALE = 75.0
 """Five minutes are four seconds here."""
@@ -145,6 +146,8 @@ async def test_transcripts_files_and_bill_of_the_whole_fleet_agree():
             whole = [tokens for key, tokens in calls.items() if key not in cut]
             assert total(whole) == total(one.tokens for one in complete(served, plan.name)), plan
         assert watch[:3] == [True, False, True]
+        quote = Book.load(demo.root / "cockpit/config/prices.toml").quote("gpt-6.1-sol", at=0)
+        assert quote.cache.ttl_ms == demo.lifetimes_s["30m"] * 1000
         assert {path.name for path in (demo.home / ".claude/sessions").iterdir()} == set()
         assert list(demo.workspace(plans("parser-port")[0]).glob("rules/digits_*.py")) or list(
             demo.workspace(plans("parser-port")[0]).glob("rules/*_1.py")

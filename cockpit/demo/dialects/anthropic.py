@@ -16,6 +16,7 @@ from cockpit.demo.conversation import (
     canonical,
     count_tokens,
     pieces,
+    whole_seconds,
 )
 from cockpit.demo.dialects import Body
 
@@ -143,7 +144,7 @@ def usage(reply: Reply, output: int) -> Body:
         "cache_creation": {
             "ephemeral_5m_input_tokens": tokens.cache_write_5m,
             "ephemeral_1h_input_tokens": tokens.cache_write_1h,
-            "ttl_s": {"5m": short, "1h": long},
+            "ttl_s": {"5m": whole_seconds(short), "1h": whole_seconds(long)},
         },
         "output_tokens": output,
         "output_tokens_details": {"thinking_tokens": min(tokens.reasoning, output)},

@@ -16,6 +16,7 @@ from cockpit.demo.conversation import (
     canonical,
     count_tokens,
     pieces,
+    whole_seconds,
 )
 from cockpit.demo.dialects import Body
 
@@ -116,7 +117,7 @@ def usage(reply: Reply) -> Body:
         "prompt_tokens_details": {
             "cached_tokens": tokens.cache_read,
             "cache_write_tokens": tokens.cache_write_5m + tokens.cache_write_1h,
-            "cache_ttl_s": reply.lifetimes_s[0],
+            "cache_ttl_s": whole_seconds(reply.lifetimes_s[0]),
         },
         "completion_tokens_details": {"reasoning_tokens": tokens.reasoning},
     }

@@ -18,6 +18,7 @@ from cockpit.demo.conversation import (
     canonical,
     count_tokens,
     pieces,
+    whole_seconds,
 )
 from cockpit.demo.dialects import Body, chat
 
@@ -162,7 +163,7 @@ def usage(reply: Reply) -> Body:
                 "ttl_30m_tokens": tokens.cache_write_5m,
                 "ttl_12h_tokens": tokens.cache_write_1h,
             },
-            "cache_ttl_s": reply.lifetimes_s[0],
+            "cache_ttl_s": whole_seconds(reply.lifetimes_s[0]),
         },
         "output_tokens": tokens.output,
         "output_tokens_details": {"reasoning_tokens": tokens.reasoning},

@@ -26,8 +26,7 @@ class ClaudeTranscript:
         self.lines = Lines(project / f"{name}.jsonl")
         self.last: str | None = None
         self.registry = None if agent else Registry(plan, place)
-        if not agent:
-            self.lines.write({"type": "ai-title", "aiTitle": plan.name, "sessionId": plan.session})
+        self.titled = bool(agent)
 
     def described(self, tool_use: str, description: str) -> None:
         """The sidecar file that ties a sub-agent to the call that started it."""
@@ -44,6 +43,10 @@ class ClaudeTranscript:
     def prompt(self, text: str) -> None:
         self._status("busy")
         self._write("user", message={"role": "user", "content": text})
+        if not self.titled:
+            title = {"type": "ai-title", "aiTitle": self.plan.name}
+            self.lines.write({**title, "sessionId": self.plan.session})
+            self.titled = True
 
     def turn(self, turn: Turn) -> None:
         for index, part in enumerate(_content(turn)):

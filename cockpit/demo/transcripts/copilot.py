@@ -37,6 +37,7 @@ class CopilotEvents:
             selectedModel=plan.model,
             context=context,
         )
+        self._write("session.title_changed", title=plan.name)
 
     def prompt(self, text: str) -> None:
         self._write("user.message", content=text, messageId=str(uuid4()))
