@@ -91,7 +91,7 @@ def test_the_environment_moves_its_home(tmp_path):
 @given(st.lists(st.integers(0, 90_000), max_size=4))
 @settings(max_examples=20, deadline=None)
 def test_blocks_may_end_anywhere(cuts):
-    promises.holds_when_split(AGENT, home("vibe", "basic"), cuts, form="lines")
+    promises.holds_when_split(AGENT, home("vibe", "basic"), cuts)
 
 
 @given(st.binary(max_size=300))
