@@ -17,13 +17,16 @@ from cockpit.engine.client import Remote
 from cockpit.ui import themes
 from cockpit.ui.commands import BY_ID, Situation, bindings, unknown_keys, unstoppable
 from cockpit.ui.screens.fleet import FleetScreen
+from cockpit.ui.screens.live import LiveScreen
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.text import safe
 from cockpit.ui.themes import PARTS, Face, Skin, ThemeError, complete
 from cockpit.ui.widgets.footer import Banner, Level
 
 DRAW_EVERY_MS = 250
 PRESS_AGAIN_MS = 3_000
 SAY_FOR_MS = 6_000
+SAY_AT_MOST = 400
 RETRY_SECONDS = 1.0
 HOUSE = "cockpit"
 
@@ -103,18 +106,18 @@ class CockpitApp(App[None]):
                 self._trouble = "the engine closed the line"
             except Exception as error:  # whatever the engine does, the screen lives on and says so
                 self._trouble = f"no word from the engine: {error}"
-            self._draw_soon()
+            self.draw_soon()
             await asyncio.sleep(RETRY_SECONDS)
 
     def _arrived(self, fleet: Fleet) -> None:
         self._fleet, self._trouble = fleet, ""
         for id_ in [id_ for id_ in self._asked if _is_heard(fleet, id_)]:
             del self._asked[id_]
-        self._draw_soon()
+        self.draw_soon()
 
     # --- drawing
 
-    def _draw_soon(self) -> None:
+    def draw_soon(self) -> None:
         """Draw at most four times a second; snapshots in between only replace each other."""
         if self._is_drawing_soon:
             return
@@ -135,7 +138,7 @@ class CockpitApp(App[None]):
         now = self._now()
         self._is_drawing_soon, self._drawn_at = False, now
         for screen in self.screen_stack:
-            if isinstance(screen, FleetScreen) and screen.is_mounted:
+            if isinstance(screen, LiveScreen) and screen.is_mounted:
                 screen.show(
                     self._fleet,
                     now,
@@ -146,10 +149,10 @@ class CockpitApp(App[None]):
 
     def say(self, words: str, level: Level = "information", *, for_ms: int = SAY_FOR_MS) -> None:
         """One sentence in the last line, for a while."""
+        words = safe(words, SAY_AT_MOST)
         self.banner, self._banner_until = Banner(words, level), self._now() + for_ms
-        shown = self._fleet_screen()
-        if shown is not None and shown is self.screen_stack[-1]:
-            shown.show_footer(self.banner)
+        if isinstance(self.screen_stack[-1], LiveScreen):
+            self.screen_stack[-1].show_footer(self.banner)
         else:
             severity = {"information": "information", "warning": "warning", "error": "error"}[level]
             self.notify(words, severity=severity, markup=False, timeout=for_ms / 1_000)  # type: ignore[arg-type]
@@ -171,12 +174,13 @@ class CockpitApp(App[None]):
     def situation(self) -> Situation:
         """What a command would act on, seen from the topmost screen that shows runs."""
         now = self._now()
-        for screen in reversed(self.screen_stack):
-            describe = getattr(screen, "situation", None)
-            if describe is not None:
-                found: Situation = describe(now)
-                return found
-        return Situation(now)
+        screen = self.live_screen()
+        return screen.situation(now) if screen is not None else Situation(now)
+
+    def live_screen(self) -> LiveScreen | None:
+        """The topmost screen that shows runs, whatever asks something above it."""
+        found = (screen for screen in reversed(self.screen_stack) if isinstance(screen, LiveScreen))
+        return next(found, None)
 
     def go_to(self, run: str) -> None:
         """Put the main screen's cursor on a run."""
@@ -238,7 +242,7 @@ class CockpitApp(App[None]):
 
     def _ask(self, ids: Sequence[str], now: int) -> None:
         self._asked |= {id_: now for id_ in ids if not self._is_stopping(id_)}
-        self._draw_soon()
+        self.draw_soon()
 
     def _is_stopping(self, id_: str) -> bool:
         run = self._fleet.runs.get(id_) if self._fleet else None
@@ -324,6 +328,4 @@ def _is_heard(fleet: Fleet, id_: str) -> bool:
 
 
 def _named(runs: Sequence[Run]) -> str:
-    from cockpit.ui.text import safe
-
     return safe(runs[0].name, 40) or runs[0].id[:8] if len(runs) == 1 else f"{len(runs)} runs"

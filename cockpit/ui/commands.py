@@ -9,7 +9,8 @@ from textual.binding import Binding
 
 from cockpit.core.fleet import Run, claim
 
-Where = Literal["app", "fleet"]
+Where = Literal["app", "live", "fleet", "run"]
+"""The screen that has a command; `live` is every screen that shows runs."""
 
 
 class Situation(Struct, frozen=True):
@@ -87,6 +88,7 @@ COMMANDS: tuple[Command, ...] = (
         "app.interrupt",
         footer="interrupt",
         refusal=_needs_process,
+        where="live",
     ),
     Command(
         "run.interrupt_anywhere",
@@ -105,6 +107,7 @@ COMMANDS: tuple[Command, ...] = (
         "Kill every run that has a process; asks for the same key again within 3 s.",
         "app.panic",
         footer="stop all",
+        where="live",
     ),
     Command(
         "run.budget",
@@ -114,6 +117,7 @@ COMMANDS: tuple[Command, ...] = (
         "budget",
         footer="budget",
         refusal=_needs_run,
+        where="live",
     ),
     Command(
         "run.extend",
@@ -122,6 +126,7 @@ COMMANDS: tuple[Command, ...] = (
         "Raise the cap that rules by half; asks first.",
         "extend",
         refusal=_needs_budget,
+        where="live",
     ),
     Command(
         "row.mark",
@@ -149,17 +154,98 @@ COMMANDS: tuple[Command, ...] = (
         footer="sort",
     ),
     Command("table.clear", "escape", "Clear", "Take filter and marks away.", "clear"),
-    Command("cursor.down", "j,down", "Down", "The next run.", "move(1)"),
-    Command("cursor.up", "k,up", "Up", "The run before.", "move(-1)"),
-    Command("cursor.page_down", "pagedown", "Page down", "A page further.", "page(1)"),
-    Command("cursor.page_up", "pageup", "Page up", "A page back.", "page(-1)"),
-    Command("cursor.first", "g,home", "First", "The first run.", "go(0)"),
-    Command("cursor.last", "G,end", "Last", "The last run.", "go(-1)"),
+    Command("cursor.down", "j,down", "Down", "The next run or entry.", "move(1)", where="live"),
+    Command("cursor.up", "k,up", "Up", "The run or entry before.", "move(-1)", where="live"),
+    Command(
+        "cursor.page_down", "pagedown", "Page down", "A page further.", "page(1)", where="live"
+    ),
+    Command("cursor.page_up", "pageup", "Page up", "A page back.", "page(-1)", where="live"),
+    Command("cursor.first", "g,home", "First", "The first run or entry.", "go(0)", where="live"),
+    Command("cursor.last", "G,end", "Last", "The last run or entry.", "go(-1)", where="live"),
     Command("pane.fleet", "1", "Fleet pane", "Show or hide the table.", "pane('fleet')"),
     Command(
         "pane.focus", "2", "Focus pane", "Show or hide the run under the cursor.", "pane('focus')"
     ),
     Command("pane.events", "3", "Events pane", "Show or hide the event feed.", "pane('events')"),
+    Command(
+        "read.back",
+        "escape",
+        "Back",
+        "Out of the search, then out of the run.",
+        "back",
+        where="run",
+        footer="back",
+    ),
+    Command(
+        "read.fold",
+        "enter,space",
+        "Unfold",
+        "All of an entry: arguments, output, diff; or fold it again.",
+        "fold",
+        where="run",
+        footer="unfold",
+    ),
+    Command(
+        "read.fold_all",
+        "t",
+        "Unfold all",
+        "Everything unfolded, or folded again.",
+        "fold_all",
+        where="run",
+        footer="all",
+    ),
+    Command(
+        "read.follow",
+        "f",
+        "Follow",
+        "Stay at the end while the run goes on; looking back ends it.",
+        "follow",
+        where="run",
+        footer="follow",
+    ),
+    Command(
+        "read.next",
+        "n",
+        "Next prompt",
+        "The next prompt; the next match while a search is on.",
+        "step(1)",
+        where="run",
+        footer="prompt",
+    ),
+    Command(
+        "read.previous",
+        "N",
+        "Previous prompt",
+        "The prompt, or the match, before.",
+        "step(-1)",
+        where="run",
+    ),
+    Command(
+        "read.search",
+        "slash",
+        "Search",
+        "Words in the loaded pages; n and N step through them.",
+        "search",
+        where="run",
+        footer="search",
+    ),
+    Command(
+        "read.copy",
+        "y",
+        "Copy",
+        "The whole entry, to the terminal's clipboard.",
+        "copy",
+        where="run",
+        footer="copy",
+    ),
+    Command(
+        "read.folder",
+        "o",
+        "Open folder",
+        "The run's project in the desktop's file manager.",
+        "folder",
+        where="run",
+    ),
     Command(
         "screen.theme",
         "T",
@@ -218,7 +304,7 @@ def bindings(where: Where) -> list[Binding]:
             priority=command.anywhere,
         )
         for command in COMMANDS
-        if command.where == where
+        if command.where == where or (command.where == "live" and where in ("fleet", "run"))
     ]
 
 

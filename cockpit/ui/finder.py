@@ -22,12 +22,12 @@ class Finder(Provider):
         return cast("CockpitApp", self.app)
 
     async def discover(self) -> Hits:
-        for command in _offered():
+        for command in self._offered():
             yield DiscoveryHit(command.title, self._running(command), help=self._help(command))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for command in _offered():
+        for command in self._offered():
             score = matcher.match(command.title)
             if score > 0:
                 yield Hit(
@@ -55,6 +55,11 @@ class Finder(Provider):
         keys = " ".join(keys_of(command, self.cockpit.settings.keys))
         return f"{keys}  not now: {text.safe(refusal)}" if refusal else f"{keys}  {command.help}"
 
-
-def _offered() -> list[Command]:
-    return [command for command in COMMANDS if not command.id.startswith(HIDDEN)]
+    def _offered(self) -> list[Command]:
+        screen = self.cockpit.live_screen()
+        here = ("app", "live", screen.where if screen is not None else "")
+        return [
+            command
+            for command in COMMANDS
+            if command.where in here and not command.id.startswith(HIDDEN)
+        ]

@@ -1,19 +1,18 @@
 """The main screen: every run, the one in focus, what happened last."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Grid
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input
 
-from cockpit.core.budget import Budget
-from cockpit.core.fleet import Fleet, Run, clock_of
+from cockpit.core.fleet import Fleet, Run
 from cockpit.ui import text
 from cockpit.ui.commands import Situation, bindings
+from cockpit.ui.screens.live import LiveScreen
 from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.feed import Feed
 from cockpit.ui.widgets.fleet_table import FleetTable
@@ -21,16 +20,13 @@ from cockpit.ui.widgets.focus import Focus
 from cockpit.ui.widgets.footer import Banner, Footer
 from cockpit.ui.widgets.header import Header
 
-if TYPE_CHECKING:
-    from cockpit.ui.app import CockpitApp
-
 Pane = Literal["fleet", "focus", "events"]
 PANES: tuple[Pane, ...] = ("fleet", "focus", "events")
 NORMAL, WIDE = 100, 160
 """Widths from which the focus pane is shown, and from which the feed stands beside the table."""
 
 
-class FleetScreen(Screen[None]):
+class FleetScreen(LiveScreen):
     """Header, table, focus, feed and footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("fleet")]
@@ -71,10 +67,6 @@ class FleetScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self._lay_out()
-
-    @property
-    def cockpit(self) -> "CockpitApp":
-        return cast("CockpitApp", self.app)
 
     @property
     def table(self) -> FleetTable:
@@ -237,38 +229,6 @@ class FleetScreen(Screen[None]):
     async def _close_filter(self, line: Input) -> None:
         await line.remove()
         self.table.focus()
-
-    # --- budget
-
-    def action_budget(self) -> None:
-        from cockpit.ui.screens.budget import BudgetScreen
-
-        row = self.table.under_cursor
-        if row is not None:
-            self.app.push_screen(
-                BudgetScreen(row.run), lambda given: self._budgeted(row.run, given)
-            )
-
-    def _budgeted(self, run: Run, given: "list[Budget | None] | None") -> None:
-        if given:
-            self.cockpit.set_budget(run, given[0])
-
-    def action_extend(self) -> None:
-        from cockpit.ui.caps import extended
-        from cockpit.ui.screens.ask import AskScreen
-
-        row = self.table.under_cursor
-        budget = row.run.budget if row else None
-        if row is None or budget is None:
-            return
-        cap = clock_of(row.run, self._now).ruling or "money"
-        longer = extended(budget, cap)
-        run = row.run
-        question = f"raise the {cap} cap of {text.safe(run.name, 40)} by half?"
-        self.app.push_screen(
-            AskScreen(question),
-            lambda yes: self.cockpit.set_budget(run, longer) if yes else None,
-        )
 
 
 def _heights(beside: Sequence[Pane], height: int) -> list[str]:

@@ -67,17 +67,33 @@ class Focus(Lines):
         return [strip(parts, width, self.palette.ground) for parts in lines[:height]]
 
 
-def portrait(view: View, height: int) -> Lined:
-    """All that is said of a run, the most wanted first; blank lines go when the pane is low."""
+class Groups(NamedTuple):
+    """What is said of a run, by subject; a group may be empty."""
+
+    face: Lined
+    cap: Lined
+    gauges: Lined
+    doing: Lined
+    facts: Lined
+    caveats: Lined
+
+
+def groups_of(view: View) -> Groups:
+    """Everything that is said of a run."""
     clock = clock_of(view.run, view.now)
-    groups = [
+    return Groups(
         _face(view, clock),
         _cap(view, clock),
         [*_context(view), *_cache(view), *_burn(view)],
         _doing(view),
         _facts(view),
         _caveats(view),
-    ]
+    )
+
+
+def portrait(view: View, height: int) -> Lined:
+    """All that is said of a run, the most wanted first; blank lines go when the pane is low."""
+    groups = groups_of(view)
     blanks = height - sum(map(len, groups)) - len(groups)
     lines: Lined = [[]] if blanks >= 0 else []
     blanks = height - sum(map(len, groups)) - len(lines)

@@ -8,7 +8,7 @@ from textual import events
 from textual.strip import Strip
 
 from cockpit.ui import text
-from cockpit.ui.commands import COMMANDS, Command, Situation, keys_of
+from cockpit.ui.commands import COMMANDS, Command, Situation, Where, keys_of
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.lines import Lines, Part, strip
 
@@ -28,8 +28,9 @@ class Footer(Lines):
 
     DEFAULT_CSS = "Footer { height: 1; padding: 0 1; }"
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str], where: Where = "fleet") -> None:
         super().__init__()
+        self._where = where
         self._keys = keys
         self._situation = Situation()
         self._banner: Banner | None = None
@@ -56,7 +57,7 @@ class Footer(Lines):
     def _commands(self, width: int, palette: Palette) -> list[Part]:
         parts: list[Part] = []
         used = 0
-        for command in _fitting(width, self._keys):
+        for command in _fitting(width, self._keys, self._where):
             key = keys_of(command, self._keys)[0]
             applies = not command.refusal(self._situation)
             self._places.append((used, used + len(key) + 1 + len(command.footer), command.id))
@@ -75,12 +76,26 @@ class Footer(Lines):
                 return
 
 
-_GIVES_WAY = ("table.sort", "row.mark", "run.budget", "screen.commands", "table.filter", "run.open")
+_GIVES_WAY = (
+    "read.copy",
+    "read.fold_all",
+    "read.next",
+    "table.sort",
+    "row.mark",
+    "run.budget",
+    "screen.commands",
+    "table.filter",
+    "run.open",
+)
 
 
-def _fitting(width: int, keys: Mapping[str, str]) -> list[Command]:
+def _fitting(width: int, keys: Mapping[str, str], where: Where) -> list[Command]:
     """The footer's commands that fit; the least needed give way, the way out never does."""
-    shown = [command for command in COMMANDS if command.footer and keys_of(command, keys)]
+    shown = [
+        command
+        for command in COMMANDS
+        if command.footer and keys_of(command, keys) and command.where in ("app", "live", where)
+    ]
     for id_ in _GIVES_WAY:
         needed = sum(len(keys_of(command, keys)[0]) + len(command.footer) + 3 for command in shown)
         if needed - 2 <= width:

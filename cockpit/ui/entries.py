@@ -1,0 +1,306 @@
+"""The story of a run as the entries of a transcript: pure, fed with events at either end."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cockpit.core import events as e
+from cockpit.core.feed import notice_of
+from cockpit.core.price import Mark
+from cockpit.core.tokens import NO_TOKENS, Tokens
+
+Kind = Literal[
+    "prompt", "reply", "thought", "tool", "call", "question", "failure", "warning", "mark"
+]
+ToolState = Literal["", "running", "ok", "failed"]
+
+TALK = ("reply", "thought", "tool")
+"""What a call produces, and what its cost is written beside."""
+NEAR = 64
+"""How far back the words of a settled call are looked for."""
+
+_EXIT = re.compile(
+    r"\A\W*(?:\w+ ){0,3}exit(?:ed with)?(?: code| status)?:? (\d{1,3})\b", re.IGNORECASE
+)
+
+
+class Cost(Struct, frozen=True):
+    """What the call behind an entry cost. `took_ms` is 0 when its start is unknown; `nano` None unpriced."""
+
+    call: str
+    at: int = 0
+    model: str = ""
+    tokens: Tokens = NO_TOKENS
+    nano: int | None = None
+    mark: Mark = "exact"
+    took_ms: int = 0
+
+
+class Entry(Struct, frozen=True):
+    """One thing that happened. `text` is what was said; of a tool the request in one line.
+
+    `ended` is when a tool answered, 0 while it works; `exit` its exit code where it told one.
+    """
+
+    kind: Kind
+    at: int
+    text: str = ""
+    tool: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: str = ""
+    diff: str = ""
+    state: ToolState = ""
+    ended: int = 0
+    exit: int | None = None
+    cost: Cost | None = None
+
+    @property
+    def size(self) -> int:
+        """Characters held."""
+        return len(self.text) + len(self.arguments) + len(self.output) + len(self.diff)
+
+
+class Story:
+    """Entries in order, under keys that stay: an entry's key is its place plus `first`, which may be negative.
+
+    `complete` means that the first entry is the beginning of the run. Answers and costs whose entry
+    is not loaded wait in `orphans` until the page before brings it.
+    """
+
+    def __init__(self, *, complete: bool = False) -> None:
+        self.entries: list[Entry] = []
+        self.first = 0
+        self.complete = complete
+        self.orphans: list[e.Event] = []
+        self.size = 0
+        self._tools: dict[str, int] = {}
+        self._calls: dict[str, int] = {}
+        self._turn: int | None = None
+
+    @property
+    def end(self) -> int:
+        """The key that the next entry will have."""
+        return self.first + len(self.entries)
+
+    def __getitem__(self, key: int) -> Entry:
+        return self.entries[key - self.first]
+
+    def costs(self, count: int) -> list[Cost]:
+        """What the last calls cost, the newest last."""
+        found = (entry.cost for entry in reversed(self.entries) if entry.cost is not None)
+        return list(islice(found, count))[::-1]
+
+    # --- growing
+
+    def extend(self, events: Iterable[e.Event]) -> set[int]:
+        """Add what happened after; the keys of entries that are new or changed."""
+        touched: set[int] = set()
+        for event in events:
+            key = self._add(event)
+            if key is not None:
+                touched.add(key)
+        return touched
+
+    def extend_before(self, events: Iterable[e.Event], *, complete: bool) -> int:
+        """Add the page before; how many entries it made."""
+        older = Story(complete=complete)
+        older.extend([*events, *self.orphans])
+        self.orphans = older.orphans
+        self.first -= len(older.entries)
+        self.entries[:0] = older.entries
+        self.size += older.size
+        self.complete = complete
+        self._tools = {id_: key + self.first for id_, key in older._tools.items()} | self._tools
+        self._calls = {id_: key + self.first for id_, key in older._calls.items()} | self._calls
+        return len(older.entries)
+
+    def drop_after(self, key: int) -> None:
+        """Forget the entries from `key` on."""
+        gone = self.entries[key - self.first :]
+        del self.entries[key - self.first :]
+        self.size -= sum(entry.size for entry in gone)
+        self._tools = {id_: place for id_, place in self._tools.items() if place < key}
+        self._calls = {id_: place for id_, place in self._calls.items() if place < key}
+        self._turn = None
+
+    # --- one event
+
+    def _add(self, event: e.Event) -> int | None:
+        match event:
+            case e.ToolStarted():
+                return self._tool_started(event)
+            case e.ToolEnded():
+                return self._tool_ended(event)
+            case e.CallSettled():
+                return self._settled(event)
+        entry = entry_of(event)
+        if entry is None:
+            return None
+        return self._put(entry)
+
+    def _put(self, entry: Entry) -> int:
+        key = self.end
+        self.entries.append(entry)
+        self.size += entry.size
+        if entry.kind in TALK:
+            self._turn = key if self._turn is None else self._turn
+        elif entry.kind == "prompt":
+            self._turn = None
+        return key
+
+    def _set(self, key: int, entry: Entry) -> int:
+        self.size += entry.size - self[key].size
+        self.entries[key - self.first] = entry
+        return key
+
+    def _tool_started(self, event: e.ToolStarted) -> int | None:
+        if event.tool in self._tools:
+            return None
+        entry = Entry(
+            "tool",
+            event.at,
+            event.summary,
+            tool=event.tool,
+            name=event.name,
+            arguments=event.arguments,
+            state="running",
+        )
+        self._tools[event.tool] = self._put(entry)
+        return self._tools[event.tool]
+
+    def _tool_ended(self, event: e.ToolEnded) -> int | None:
+        key = self._tools.get(event.tool)
+        if key is None and not self.complete:
+            self.orphans.append(event)
+            return None
+        if key is None:
+            begun = Entry("tool", event.at, tool=event.tool, name="answer")
+            key = self._tools[event.tool] = self._put(begun)
+        self._turn = None
+        return self._set(key, _answered(self[key], event))
+
+    def _settled(self, event: e.CallSettled) -> int | None:
+        key = self._calls.get(event.call)
+        if key is None:
+            key = self._spoken()
+        if key is None:
+            key = self._put(Entry("call", event.at))
+        elif key < self.first:
+            self.orphans.append(event)
+            return None
+        self._turn = None
+        self._calls[event.call] = key
+        return self._set(key, replace(self[key], cost=_cost(self[key].cost, event)))
+
+    def _spoken(self) -> int | None:
+        """The entry that the call now settling began with: the first words nobody paid for yet.
+
+        A key below `first` when those words are on the page before.
+        """
+        if self._turn is not None and self[self._turn].cost is None:
+            return self._turn
+        for key in range(self.end - 1, max(self.first, self.end - NEAR) - 1, -1):
+            entry = self[key]
+            if entry.kind == "prompt" or entry.cost is not None:
+                return None
+            if entry.kind in TALK:
+                return key
+        return self.first - 1 if len(self.entries) < NEAR and not self.complete else None
+
+
+def _cost(known: Cost | None, event: e.CallSettled) -> Cost:
+    """What a call cost by now: later events of the same call add to it."""
+    took = event.at - event.requested if event.requested else 0
+    if known is None or known.call != event.call:
+        return Cost(
+            event.call, event.at, event.model, event.tokens, event.nano, event.mark, max(0, took)
+        )
+    nano = event.nano if known.nano is None else known.nano + (event.nano or 0)
+    return replace(
+        known,
+        at=event.at,
+        tokens=known.tokens + event.tokens,
+        nano=nano,
+        took_ms=max(known.took_ms, took),
+    )
+
+
+def _answered(entry: Entry, event: e.ToolEnded) -> Entry:
+    code = _EXIT.match(event.output)
+    return replace(
+        entry,
+        output=event.output,
+        diff=event.diff,
+        state="ok" if event.ok else "failed",
+        ended=max(event.at, entry.at),
+        exit=int(code[1]) if code else None,
+    )
+
+
+def entry_of(event: e.Event) -> Entry | None:  # noqa: C901 (one case an event)
+    """The entry of an event that stands for itself, None for what shows elsewhere or not at all."""
+    match event:
+        case e.PromptGiven(at=at, text=text):
+            return Entry("prompt", at, text)
+        case e.ReplyGiven(at=at, text=text):
+            return Entry("reply", at, text)
+        case e.ThoughtGiven(at=at, text=text):
+            return Entry("thought", at, text)
+        case e.QuestionAsked(at=at, text=text):
+            return Entry("question", at, text or "waits for an answer")
+        case e.ApprovalAsked(at=at, text=text, rule=rule):
+            return Entry("question", at, f"{text} ({rule})")
+        case e.CallFailed(at=at, status=status, message=message):
+            return Entry(
+                "failure", at, f"provider error {status or ''} {message}".replace("  ", " ")
+            )
+        case e.ContextCompacted(at=at, before=before):
+            return Entry(
+                "mark",
+                at,
+                f"context compacted, was {before:,} tokens" if before else "context compacted",
+            )
+        case e.RunInterrupted(at=at):
+            return Entry("warning", at, "interrupted by its user")
+        case e.TurnEnded(at=at, reason=reason):
+            return Entry("mark", at, f"turn over: {reason}") if reason else None
+        case e.RunSteered(at=at, text=text, channel=channel, delivered=delivered):
+            return Entry(
+                "prompt",
+                at,
+                text,
+                name=f"said by {channel}" + ("" if delivered else ", not yet heard"),
+            )
+        case e.RunPaused(at=at, channel=channel):
+            return Entry("mark", at, f"paused: {channel}")
+        case e.RunResumed(at=at):
+            return Entry("mark", at, "goes on")
+        case e.RunDeferred(at=at, reason=reason) | e.RunHalted(at=at, reason=reason):
+            return Entry("warning", at, reason)
+        case e.IterationStarted(at=at, number=number):
+            return Entry("mark", at, f"iteration {number}")
+        case e.GatePassed(at=at, gate=gate, checks=checks):
+            return Entry("mark", at, f"gate {gate} passed, {checks} checks")
+        case e.GateFailed(at=at, gate=gate, failing=failing):
+            return Entry("failure", at, f"gate {gate} refused: {', '.join(failing)}")
+        case e.GateTampered(at=at, gate=gate, paths=paths):
+            return Entry("failure", at, f"gate {gate} was tampered with: {', '.join(paths)}")
+        case e.FlagRaised(at=at, detector=detector, text=text):
+            return Entry("warning", at, f"{detector}: {text}")
+    return _noticed(event)
+
+
+_LEVELS: dict[str, Kind] = {"information": "mark", "warning": "warning", "error": "failure"}
+
+
+def _noticed(event: e.Event) -> Entry | None:
+    """What the event feed says of an event is a mark in the transcript too."""
+    notice = notice_of(event)
+    if notice is None:
+        return None
+    return Entry(_LEVELS[notice.level], notice.at, notice.text)

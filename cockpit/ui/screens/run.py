@@ -1,0 +1,400 @@
+"""One run: its transcript as it grows, and every figure that is known of it."""
+
+import asyncio
+from asyncio.subprocess import DEVNULL
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.strip import Strip
+from textual.widgets import Input
+
+from cockpit.core.events import Event
+from cockpit.core.fleet import Fleet, Run, claim, clock_of
+from cockpit.engine.client import Page
+from cockpit.ui import text
+from cockpit.ui.commands import Situation, Where, bindings
+from cockpit.ui.palette import GLYPHS, Palette
+from cockpit.ui.reading import Reading
+from cockpit.ui.rows import Row
+from cockpit.ui.screens.live import LiveScreen
+from cockpit.ui.widgets.columns import SHORT_AGENTS, stop_message
+from cockpit.ui.widgets.figures import Figures, Known, Summary
+from cockpit.ui.widgets.focus import View
+from cockpit.ui.widgets.footer import Banner, Footer
+from cockpit.ui.widgets.lines import Lines, Part, spread
+from cockpit.ui.widgets.transcript import Transcript
+
+WIDE = 100
+"""Width from which the figures have their column."""
+COSTS_SHOWN = 60
+INTO = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+CHARACTERS = 32_000_000
+ENTRIES = 50_000
+"""A transcript held in memory is at most this large: beyond, what is furthest from the view is let go."""
+
+
+class Crumbs(Lines):
+    """Where we are: fleet, run, its state, turn and model, and the time left."""
+
+    DEFAULT_CSS = "Crumbs { height: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row: Row | None = None
+        self._now = 0
+        self._told = ""
+
+    def show(self, row: Row | None, now: int, told: str) -> None:
+        """Draw this run; `told` is how far its stop has come, or why figures may be old."""
+        self._row, self._now, self._told = row, now, told
+        self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Strip]:  # noqa: ARG002
+        palette = self.palette
+        if self._row is None:
+            left: list[Part] = [(f"fleet {INTO} ", palette["dim"]), (self._told, palette["failed"])]
+            return [spread(left, [], width, palette.ground)]
+        right = self._right(self._row, palette, width)
+        room = width - sum(len(words) for words, _ in right) - 12
+        name = text.safe(self._row.run.name) or text.safe(self._row.run.id)
+        left = [
+            ("fleet", palette["dim"]),
+            (f" {INTO} ", palette["track"]),
+            (text.fit(name, max(8, room)).rstrip(), palette["title"]),
+        ]
+        return [spread(left, right, width, palette.ground)]
+
+    def _right(self, row: Row, palette: Palette, width: int) -> list[Part]:
+        run, state = row.run, row.claim.state
+        groups: list[list[Part]] = [[(f"{GLYPHS[state]} {state}", palette.state(state))]]
+        if self._told:
+            groups.append([(text.fit(text.safe(self._told), 40).rstrip(), palette["failed"])])
+        groups.append([(f"turn {run.turns}", palette.text)])
+        agent = text.safe(run.agent)
+        if width >= WIDE:
+            groups.append([(SHORT_AGENTS.get(agent, agent), palette["dim"])])
+        if run.model:
+            groups.append([(text.fit(text.safe(run.model), 24).rstrip(), palette["dim"])])
+        left = clock_of(run, self._now).left_ms
+        if left is not None:
+            groups.append([(f"{text.clock(left)} left", palette.bold)])
+        parts: list[Part] = []
+        for group in groups:
+            parts += [(" · ", palette["track"]), *group] if parts else group
+        return parts
+
+
+class RunScreen(LiveScreen):
+    """Crumbs, transcript, figures and footer of one run."""
+
+    where: ClassVar[Where] = "run"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("run")]
+    CSS = """
+    RunScreen { layout: vertical; }
+    RunScreen #body { height: 1fr; }
+    RunScreen #body > * {
+        border: round $part-border; height: 100%;
+        border-title-color: $part-title; border-subtitle-color: $part-dim;
+    }
+    RunScreen #body > *:focus { border: round $part-border; }
+    RunScreen Transcript { width: 1fr; }
+    RunScreen Figures { width: 40; }
+    RunScreen #search { height: 1; border: none; padding: 0 1; background: $panel; }
+    """
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self.run_id = run
+        self._run: Run | None = None
+        self._fleet = Fleet()
+        self._now = 0
+        self._reading: Reading | None = None
+        self._trouble = ""
+        self._missed = 0
+        self._is_cut = False
+
+    def compose(self) -> ComposeResult:
+        settings = self.cockpit.settings
+        yield Crumbs()
+        yield Summary()
+        with Horizontal(id="body"):
+            yield Transcript(settings.tz)
+            yield Figures()
+        yield Footer(settings.keys, "run")
+
+    def on_mount(self) -> None:
+        self._lay_out()
+        self.transcript.focus()
+        self._reading = Reading(
+            self.cockpit.remote, self.run_id, self._opened, self._happened, self._troubled
+        )
+        self.run_worker(self._reading.run())
+        self.cockpit.draw_soon()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        is_wide = self.size.width >= WIDE
+        self.query_one(Figures).display = is_wide
+        self.query_one(Summary).display = not is_wide
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    # --- what is shown
+
+    def show(
+        self,
+        fleet: Fleet | None,
+        now: int,
+        *,
+        asked: Collection[str] = (),
+        banner: Banner | None = None,
+        trouble: str = "",
+    ) -> None:
+        """Draw the run as this fleet knows it; a run that left the fleet stays as it was."""
+        self._now = now
+        if fleet is not None:
+            self._fleet = fleet
+            self._run = fleet.runs.get(self.run_id, self._run)
+        row = self._row()
+        told = trouble
+        if row is not None:
+            told = stop_message(row, asked=self.run_id in asked) or trouble
+        self.query_one(Crumbs).show(row, now, told)
+        self._show_figures()
+        self.show_footer(banner)
+
+    def _row(self) -> Row | None:
+        return Row(self._run, claim(self._run, self._now)) if self._run is not None else None
+
+    def _show_figures(self) -> None:
+        row = self._row()
+        figures, summary = self.query_one(Figures), self.query_one(Summary)
+        if row is None:
+            return
+        app = self.cockpit
+        view = View(row, self._now, 0, summary.palette, app.face, app.animated)
+        if figures.display:
+            costs = self.transcript.story.costs(COSTS_SHOWN)
+            figures.show(Known(view, self._fleet, costs))
+        else:
+            summary.show(view)
+
+    def show_footer(self, banner: Banner | None) -> None:
+        """Only the last line."""
+        self.query_one(Footer).show(self.situation(self._now), banner)
+
+    def situation(self, now: int) -> Situation:
+        return Situation(now, self._run, (self._run,) if self._run is not None else ())
+
+    def on_transcript_moved(self) -> None:
+        self._entitle()
+
+    def _entitle(self) -> None:
+        """Say in the border whether the end is followed, and what is not shown; no text from outside."""
+        transcript = self.transcript
+        state = "following" if transcript.follow else "f follows"
+        if self._missed:
+            state = f"{self._missed:,} newer · f shows them"
+        count = len(transcript.story.entries)
+        more = "" if transcript.story.complete else " · more above"
+        found = f" · {transcript.matches:,} match" if transcript.words else ""
+        _title(
+            transcript,
+            f"transcript · {state}",
+            f"{count:,} entries{more}{found}{self._said_trouble()}",
+        )
+
+    def _said_trouble(self) -> str:
+        return " · not live" if self._trouble else ""
+
+    # --- the story
+
+    def _opened(self, page: Page) -> None:
+        self._missed, self._is_cut = 0, False
+        self.transcript.begin(page.events, complete=page.before is None)
+        self._show_figures()
+        self._entitle()
+
+    def _happened(self, events: list[Event]) -> None:
+        transcript = self.transcript
+        if self._is_cut:
+            self._missed += len(events)
+        else:
+            transcript.add(events)
+            self._bound()
+        self._show_figures()
+        self._entitle()
+
+    def _bound(self) -> None:
+        """Too much is held: begin anew at the end, or let go of the newest while the operator looks back."""
+        story = self.transcript.story
+        if not _is_too_much(story.size, len(story.entries)):
+            return
+        if self.transcript.follow:
+            self.run_worker(self._reopen())
+            return
+        size, key = story.size, story.end
+        while key > self.transcript.bottom + 1 and _is_too_much(
+            size * 4 // 3, (key - story.first) * 4 // 3
+        ):
+            key -= 1
+            size -= story[key].size
+        self._is_cut = True
+        self._missed += story.end - key
+        self.transcript.drop_after(key)
+
+    async def _reopen(self) -> None:
+        if self._reading is not None:
+            try:
+                await self._reading.open()
+            except Exception as error:  # the engine's refusal is for the operator to read
+                self._troubled(str(error))
+
+    def _troubled(self, why: str) -> None:
+        if why and why != self._trouble:
+            self.cockpit.say(f"transcript: {why}", "warning")
+        self._trouble = why
+        self._entitle()
+
+    def on_transcript_earlier_wanted(self) -> None:
+        self.run_worker(self._load_earlier())
+
+    async def _load_earlier(self) -> None:
+        if self._reading is None:
+            return
+        try:
+            page = await self._reading.earlier()
+        except Exception as error:  # the engine's refusal is for the operator to read
+            self._troubled(str(error))
+            return
+        if page is not None:
+            self.transcript.add_before(page.events, complete=page.before is None)
+            self._bound()
+            self._entitle()
+
+    # --- what the operator does
+
+    async def action_back(self) -> None:
+        """Out of the search, then out of the run."""
+        found = self.query("#search")
+        if found or self.transcript.words:
+            await found.remove()
+            self.transcript.search("")
+            self.transcript.focus()
+        else:
+            self.dismiss()
+
+    def action_move(self, steps: int) -> None:
+        figures = self.query_one(Figures)
+        if figures.has_focus:
+            figures.scroll(steps)
+        else:
+            self.transcript.move(steps)
+
+    def action_page(self, pages: int) -> None:
+        self.transcript.page(pages)
+
+    def action_go(self, place: int) -> None:
+        """To the first entry that is loaded, or to the end."""
+        if place >= 0:
+            self.transcript.go_to(self.transcript.story.first)
+        elif not self.transcript.follow:
+            self.action_follow()
+
+    def action_follow(self) -> None:
+        """Follow the end, or stay; what was let go is read again."""
+        if self._is_cut:
+            self.run_worker(self._reopen())
+        elif self.transcript.follow:
+            self.transcript.scroll(0)
+        else:
+            self.transcript.go_end()
+
+    def action_fold(self) -> None:
+        self.transcript.fold()
+
+    def action_fold_all(self) -> None:
+        self.transcript.fold_all()
+
+    def action_step(self, steps: int) -> None:
+        """To the next match while a search is on, else to the next prompt."""
+        transcript = self.transcript
+        if transcript.words:
+            if not transcript.go_to_match(steps):
+                self._nothing_there("match", steps)
+        elif not transcript.go_to_kind("prompt", steps):
+            self._nothing_there("prompt", steps)
+
+    def _nothing_there(self, what: str, steps: int) -> None:
+        if steps > 0:
+            self.cockpit.say(f"no later {what}")
+        elif self.transcript.story.complete:
+            self.cockpit.say(f"no earlier {what}")
+        else:
+            self.action_go(0)
+            self.cockpit.say(
+                f"no {what} above in what is loaded: reading further back, press again"
+            )
+
+    async def action_search(self) -> None:
+        if self.query("#search"):
+            return
+        line = Input(
+            self.transcript.words,
+            placeholder="words in the loaded pages",
+            id="search",
+            compact=True,
+        )
+        line.cursor_blink = False
+        await self.mount(line, before=self.query_one(Footer))
+        line.focus()
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        await event.input.remove()
+        self.transcript.focus()
+        if not self.transcript.search(event.value):
+            self.cockpit.say("not in the loaded pages", "warning")
+
+    def action_copy(self) -> None:
+        copied = self.transcript.entry_text
+        if copied:
+            self.app.copy_to_clipboard(copied)
+            self.cockpit.say(f"copied {len(copied):,} characters")
+
+    async def action_folder(self) -> None:
+        """Open the project's folder; the opener gets no terminal to write to."""
+        folder = self._run.project if self._run is not None else ""
+        if not Path(folder).is_absolute() or not Path(folder).is_dir():
+            self.cockpit.say("no folder of this run is known here", "warning")
+            return
+        try:
+            await asyncio.create_subprocess_exec(
+                "xdg-open",
+                folder,
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            self.cockpit.say("xdg-open is not there to open it", "warning")
+
+
+def _is_too_much(size: int, entries: int) -> bool:
+    return size > CHARACTERS or entries > ENTRIES
+
+
+def _title(widget: Transcript, title: str, subtitle: str) -> None:
+    """Only when it changed: setting a border title repaints."""
+    if widget.border_title != title:
+        widget.border_title = title
+    if widget.border_subtitle != subtitle:
+        widget.border_subtitle = subtitle
