@@ -27,11 +27,9 @@ def start() -> int:
     Raises:
         EngineError: when it does not come up; the text ends with the last lines of its log.
     """
-    pid = running()
-    if pid is None:
-        _spawn()
+    child = _spawn() if running() is None else None
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and (child is None or not child.poll()):
         pid = running()
         if pid is not None and _answers():
             return pid
@@ -41,11 +39,11 @@ def start() -> int:
     )
 
 
-def _spawn() -> None:
+def _spawn() -> "subprocess.Popen[bytes]":
     paths.private(paths.state())
     log = os.open(paths.engine_log(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(log, "wb") as output:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "cockpit.engine"],
             stdin=subprocess.DEVNULL,
             stdout=output,
