@@ -368,7 +368,8 @@ class _Reading:
             tokens=tokens,
             mark="exact" if stopped else "estimated",
             reason="" if stopped else CUT_OFF if cut else NO_END,
-            lifetime_ms=self._lifetime(tokens.cache_write_5m, tokens.cache_write_1h),
+            lifetime_ms=_announced(usage)
+            or self._lifetime(tokens.cache_write_5m, tokens.cache_write_1h),
             window=LONG_WINDOW
             if loose.text(entry.get("requestedModel")).endswith("[1m]")
             else None,
@@ -423,6 +424,14 @@ def _own_id(entry: loose.Table, tokens: Tokens) -> str:
         or loose.text(entry.get("uuid"))
         or (f"{loose.text(entry.get('timestamp'))}:{tokens.total}")
     )
+
+
+def _announced(usage: loose.Table) -> int | None:
+    """A provider that keeps prefixes for other times than the usual ones says so: `ttl_s`."""
+    created = loose.table(usage.get("cache_creation"))
+    seconds = loose.table(created.get("ttl_s"))
+    long_lived = loose.count(created.get("ephemeral_1h_input_tokens")) > 0
+    return loose.count(seconds.get("1h" if long_lived else "5m")) * 1000 or None
 
 
 def _tokens(usage: loose.Table) -> Tokens:
