@@ -70,8 +70,7 @@ class Aider:
         return self._source(path) if inside or path == root else None
 
     def _source(self, path: Path) -> Source:
-        session = f"{mark(path):08x}"
-        return Source(self.name, str(path), "lines", f"aider:{session}", session)
+        return Source(self.name, str(path), "lines")
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         reading = _Reading(source, memory)
@@ -92,6 +91,7 @@ class _Reading:
 
     def __init__(self, source: Source, memory: bytes) -> None:
         self.source = source
+        self.session = f"{mark(source.path):08x}"
         self.memory = loose.unpack(memory, Memory)
         self.calls: list[Call] = []
         self.events: list[e.Event] = []
@@ -114,14 +114,14 @@ class _Reading:
     def begin(self, started: str) -> None:
         """A header: another run, in the same file."""
         at = _local(started)
-        run = f"{self.source.run}:{at}"
+        run = f"aider:{self.session}:{at}"
         self.memory = Memory(run=run, at=at)
         self.events.append(
             e.RunSeen(
                 run=run,
                 at=at,
                 agent=self.source.agent,
-                session=self.source.session,
+                session=f"{self.session}:{at}",
                 source=self.source.path,
             )
         )
@@ -148,7 +148,7 @@ class _Reading:
 
     @property
     def run(self) -> str:
-        return self.memory.run or self.source.run
+        return self.memory.run or f"aider:{self.session}"
 
     def tell(self, event: e.Event) -> None:
         self.events.append(event)

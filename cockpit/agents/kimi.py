@@ -5,7 +5,6 @@ four classes are disjoint. Sub-agents speak in `SubagentEvent` lines. The model 
 `config.toml`, the directory only in `kimi.json`.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -170,6 +169,8 @@ def _share(source: Source) -> Path:
 
 def _project(source: Source) -> str:
     """The directory of the session: the one whose checksum names the folder."""
+    import hashlib  # 5 ms that no other agent needs
+
     try:
         told = loose.table(loose.decode((_share(source) / "kimi.json").read_bytes()))
     except (OSError, IndexError):

@@ -52,6 +52,8 @@ class MiniSwe:
 
     def _source(self, path: Path, root: Path) -> Source:
         session = str(path.relative_to(root)).removesuffix(".json").removesuffix(".traj")
+        if path.name == DEFAULT_FILE:
+            return Source(self.name, str(path), "document")
         return Source(self.name, str(path), "document", f"mini:{session}", session)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
@@ -132,9 +134,7 @@ def _missing(document: Table, messages: list[Table]) -> str:
 
 def _run(messages: list[Table], source: Source) -> str:
     """The default file holds another run each time: there the first answer tells them apart."""
-    if Path(source.path).name != DEFAULT_FILE:
-        return source.run
-    return f"{source.run}:{_started(messages)}"
+    return source.run or f"mini:{_started(messages)}"
 
 
 def _model(document: Table) -> tuple[str, str]:

@@ -1,9 +1,7 @@
 """OpenCode's database, read without ever writing beside it, and its rows by what changed."""
 
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -69,6 +67,9 @@ def opened(path: Path) -> Iterator["Rows"]:
 
 def _copied(path: Path, wal: Path) -> Iterator["Rows"]:
     """A log that nobody has open can only be read by recovering it: on a copy."""
+    import shutil  # seldom needed, and tempfile alone costs 10 ms
+    import tempfile
+
     if path.stat().st_size > COPY_LIMIT:
         raise OSError(f"{path}: too large to copy, and its log is open nowhere")
     with tempfile.TemporaryDirectory(prefix="cockpit-") as directory:

@@ -12,6 +12,11 @@ MODULES: dict[str, tuple[str, str]] = {
     "qwen": ("qwen", "Qwen"),
     "copilot": ("copilot", "Copilot"),
     "pi": ("pi", "Pi"),
+    "cline": ("cline", "Cline"),
+    "vibe": ("vibe", "Vibe"),
+    "kimi": ("kimi", "Kimi"),
+    "mini-swe-agent": ("mini_swe", "MiniSwe"),
+    "aider": ("aider", "Aider"),
 }
 """Module and class by the agent's name."""
 

@@ -12,7 +12,7 @@ from tests.agents.reading import folded, home, read_block
 
 AGENT = Aider()
 REPOSITORY = home("aider", "basic") / "repo"
-SOURCE = Source("aider", str(REPOSITORY / HISTORY), "lines", "aider:h", "h")
+SOURCE = Source("aider", str(REPOSITORY / HISTORY), "lines")
 DATA = (REPOSITORY / HISTORY).read_bytes()
 
 
