@@ -13,6 +13,7 @@ import msgspec
 import psutil
 import pytest
 
+from cockpit.agents.registry import chosen
 from cockpit.core.tokens import NO_TOKENS, Tokens
 from cockpit.demo.cast import cast
 from cockpit.demo.exchange import Served
@@ -96,6 +97,16 @@ TOTALS = {
 }
 
 
+def read_by_cockpit(demo, agent):
+    (adapter,) = chosen([agent])
+    return [
+        call
+        for root in adapter.roots(demo.home, demo.environment())
+        for source in adapter.sources(root)
+        for call in adapter.calls(Path(source.path).read_bytes(), source, b"").calls
+    ]
+
+
 def total(calls):
     return sum(calls, NO_TOKENS)
 
@@ -145,6 +156,8 @@ async def test_transcripts_files_and_bill_of_the_whole_fleet_agree():
             cut = {one.id for one in served if one.run == plan.name and one.cancelled}
             whole = [tokens for key, tokens in calls.items() if key not in cut]
             assert total(whole) == total(one.tokens for one in complete(served, plan.name)), plan
+        lifetimes = {call.lifetime_ms for call in read_by_cockpit(demo, "claude-code")}
+        assert lifetimes == {demo.lifetimes_s["5m"] * 1000}
         assert watch[:3] == [True, False, True]
         quote = Book.load(demo.root / "cockpit/config/prices.toml").quote("gpt-6.1-sol", at=0)
         assert quote.cache.ttl_ms == demo.lifetimes_s["30m"] * 1000
