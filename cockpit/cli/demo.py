@@ -42,11 +42,12 @@ def demo(headless: bool, seconds: float, as_json: bool) -> None:
     """
     if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail("the screen needs a terminal; without one: cockpit demo --headless --json")
-    answer = asyncio.run(_headless(seconds) if headless else _on_screen())
-    if headless:
-        click.echo(
-            json.dumps(answer, indent=2, ensure_ascii=False) if as_json else _sentence(answer)
-        )
+    if not headless:
+        asyncio.run(_on_screen())
+        return
+    answer = asyncio.run(_headless(seconds))
+    text = json.dumps(answer, indent=2, ensure_ascii=False) if as_json else _sentence(answer)
+    click.echo(text)
 
 
 async def _headless(seconds: float) -> dict[str, Any]:
@@ -68,16 +69,29 @@ async def _headless(seconds: float) -> dict[str, Any]:
 
 
 async def _on_screen() -> None:
+    """The screen comes first and starts the engine; the fleet is born before the watcher's eyes."""
     from cockpit.demo.fleet import Demo
 
-    async with Demo() as demo:
-        client = await _engine(demo)
-        capping = asyncio.create_task(_cap(demo, client))
+    demo = Demo()
+    os.environ.update(demo.environment())
+    screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "cockpit")
+    fleet = asyncio.create_task(_born(demo))
+    try:
+        await screen.wait()
+    finally:
+        fleet.cancel()
+        await asyncio.gather(fleet, return_exceptions=True)
+
+
+async def _born(demo: "Demo") -> None:
+    from cockpit.engine import service
+
+    async with demo:
+        client = await service.connect()
         try:
-            screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "cockpit")
-            await screen.wait()
+            await _cap(demo, client)
+            await asyncio.Event().wait()
         finally:
-            capping.cancel()
             await _end_engine(client)
 
 

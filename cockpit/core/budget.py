@@ -13,6 +13,9 @@ BURN_MEMORY_MS = 10 * 60_000
 
 CALIBRATION_CALLS = 3
 
+SHORTEST_SPAN_MS = 60_000
+"""A shorter history counts as this long: the first calls of a run say nothing about its hour."""
+
 
 class Budget(Struct, frozen=True, omit_defaults=True):
     """Caps on a whole run; None is no cap. `money` is nano-dollars, `time_ms` active time."""
@@ -43,9 +46,8 @@ class Rate(Struct, frozen=True):
 
     @property
     def per_ms(self) -> float:
-        if self.span_ms <= 0:
-            return 0.0
-        return self.weight / (BURN_MEMORY_MS * -math.expm1(-self.span_ms / BURN_MEMORY_MS))
+        span = max(self.span_ms, SHORTEST_SPAN_MS)
+        return self.weight / (BURN_MEMORY_MS * -math.expm1(-span / BURN_MEMORY_MS))
 
 
 class Usage(Struct, frozen=True):

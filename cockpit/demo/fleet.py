@@ -121,7 +121,7 @@ class Demo:
 
     async def _start(self) -> None:
         for directory in (self.root, self.home, self.root / "logs", self.root / "cockpit"):
-            directory.mkdir(mode=0o700)
+            directory.mkdir(mode=0o700, exist_ok=True)
         self._nursery = await self._spawn("nursery", str(self.root), ROOM)
         self._provider = await self._spawn("provider", "--time-scale", str(self.time_scale))
         await asyncio.to_thread(self._make_workspaces)

@@ -29,6 +29,15 @@ def acquire(path: Path) -> int:
     return lock
 
 
+def is_ours(path: Path, lock: int) -> bool:
+    """Whether the lock file is still the one we hold: not after somebody removed cockpit's home."""
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    return os.path.samestat(there, os.fstat(lock))
+
+
 def holder(path: Path) -> int | None:
     """Pid of the engine that holds the lock, None when nobody does."""
     try:

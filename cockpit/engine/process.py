@@ -19,6 +19,7 @@ from cockpit.prices.book import Book
 
 LOG_LIMIT = 4 * 1024 * 1024
 INDEX_WAIT_SECONDS = 30.0
+HOME_SECONDS = 1.0
 
 log = logging.getLogger("cockpit.engine")
 
@@ -36,7 +37,7 @@ def main() -> None:
         log.info("%s", error)
         sys.exit(0)
     try:
-        asyncio.run(_run())
+        asyncio.run(_run(held))
     except settings.SettingsError as error:
         log.error("%s", error)
         sys.exit(1)
@@ -44,7 +45,7 @@ def main() -> None:
         os.close(held)
 
 
-async def _run() -> None:
+async def _run(held: int) -> None:
     options = settings.load(paths.settings_file())
     book = Book.load(paths.prices_file(), paths.cache())
     library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
@@ -55,8 +56,18 @@ async def _run() -> None:
         loop.add_signal_handler(number, engine.shutdown)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log.info("engine %d begins", os.getpid())
+    watching = asyncio.create_task(_end_with_home(engine, held))
     await engine.run(paths.engine_socket())
+    watching.cancel()
     log.info("engine %d ends", os.getpid())
+
+
+async def _end_with_home(engine: Engine, held: int) -> None:
+    """An engine whose home was removed serves nobody: a new one would not find it."""
+    while lock.is_ours(paths.engine_lock(), held):
+        await asyncio.sleep(HOME_SECONDS)
+    log.info("the engine's home is gone")
+    engine.shutdown()
 
 
 async def _index() -> Index:
