@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +66,7 @@ def test_nothing_is_found_where_there_is_nothing(adapter: Adapter, tmp_path: Pat
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
 def test_a_process_of_each_can_be_recognised(adapter: Adapter):
     assert adapter.process.names or adapter.process.scripts
-    assert all(re.fullmatch(r"/[@\w./-]+", script) for script in adapter.process.scripts)
+    assert all("/" in script for script in adapter.process.scripts), "a bare name matches too much"
 
 
 def test_the_list_of_agents_is_cheap():
