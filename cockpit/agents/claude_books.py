@@ -459,13 +459,7 @@ def _plain_tokens(usage: loose.Table) -> Tokens:
 
 
 def _figure(usage: loose.Table, key: str) -> int:
-    value = usage.get(key)
-    if value is None:
-        return 0
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < loose.FIGURE_LIMIT or value != int(value):
-        raise ValueError(f"{key} is {value!r:.40}")
-    return int(value)
+    return loose.figure(usage.get(key))
 
 
 @lru_cache(maxsize=1024)

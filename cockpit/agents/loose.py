@@ -93,6 +93,20 @@ def count(value: object) -> int:
     return int(value) if 0 <= value < FIGURE_LIMIT else 0
 
 
+def figure(value: object) -> int:
+    """A count that goes into the books: 0 when it is absent.
+
+    Raises:
+        ValueError: when it is none, because a line with such a figure is damaged.
+    """
+    if value is None:
+        return 0
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < FIGURE_LIMIT or value != int(value):  # type: ignore[operator]
+        raise ValueError(f"{value!r:.40} is no count")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
 def instant(value: object) -> int:
     """Milliseconds since the epoch, from ISO 8601, seconds or milliseconds; 0 when it is no time."""
     if isinstance(value, str):
