@@ -19,6 +19,11 @@ class Account:
         self.keep_alive_ms = round(KEEP_ALIVE_MS / time_scale)
         self._residents: dict[str, Resident] = {}
 
+    def sweep(self, now: int) -> None:
+        """Forget expired prefixes."""
+        self.anthropic.sweep(now)
+        self.openai.sweep(now)
+
     def resident(self, model: str) -> Resident:
         return self._residents.setdefault(model, Resident())
 

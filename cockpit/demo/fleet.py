@@ -31,6 +31,9 @@ from cockpit.demo.workspace import git_identity, make_workspace
 STAGGER_S = 0.15
 STOP_S = 8.0
 
+FORK_SAFE = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
+"""macOS aborts forked children of a process that has used its frameworks, unless told not to."""
+
 _AGENT_HOMES = {
     "CLAUDE_CONFIG_DIR": ".claude",
     "CODEX_HOME": ".codex",
@@ -142,7 +145,7 @@ class Demo:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **git_identity(self.home), **self.environment()},
+                env={**os.environ, **git_identity(self.home), **self.environment(), **FORK_SAFE},
             )
 
     def _make_workspaces(self) -> None:

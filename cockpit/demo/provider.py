@@ -37,6 +37,7 @@ LOCAL_MODELS = (LOCAL_MODEL,)
 
 CLIENT_MAX_BYTES = 64 * 1024 * 1024
 KEEP_SERVED = 100_000
+SWEEP_EVERY = 256
 
 
 class Provider:
@@ -210,6 +211,8 @@ class Provider:
 
     def _record(self, served: Served) -> None:
         self._served.append(served)
+        if len(self._served) % SWEEP_EVERY == 0:
+            self.account.sweep(served.ended)
         del self._served[:-KEEP_SERVED]
         self._wake()
 

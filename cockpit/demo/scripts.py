@@ -173,6 +173,7 @@ def ask(conversation: Conversation) -> Answer:
     )
 
 
+REVIEW_STEPS = 40
 AREAS = ("rules", "tests", "docs", "scripts")
 
 
@@ -194,7 +195,7 @@ def lead(conversation: Conversation) -> Answer:
 def review(conversation: Conversation) -> Answer:
     """The sub-agent: reads for a while, then reports."""
     step = conversation.step()
-    if step < 5:
+    if step < REVIEW_STEPS:
         start = 1 + 40 * step
         command = f"sed -n '{start},{start + 39}p' HANDBOOK.md"
         said = f"Lines {start} to {start + 39}."

@@ -88,11 +88,13 @@ def delegate(plan: Plan, place: Place, call: Asked) -> Outcome:
     """Run a sub-agent to its end, with its own transcript beside its parent's."""
     started = toolset.now()
     transcript = ClaudeTranscript(plan, place, agent=f"a{uuid4().hex[:16]}")
-    transcript.described(call.id, str(call.arguments.get("description", "")))
+    description = str(call.arguments.get("description", ""))
+    transcript.described(call.id, description)
     client = open_client(plan, place, system_prompt(place), TOOLS[plan.agent], script="review")
     session = Session(plan, place, transcript, client)
     try:
         turn = session.work(str(call.arguments.get("prompt", "")))
+        transcript.described(call.id, description, finished=True)
     except (KeyboardInterrupt, SystemExit):
         session.interrupted()
         raise

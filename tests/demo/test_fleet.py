@@ -185,6 +185,18 @@ async def test_an_interrupted_stream_leaves_its_mark_in_transcript_and_bill():
         assert written == served.tokens.prompt > 10_000
 
 
+async def test_a_compacted_agent_goes_on_where_it_was():
+    plan = msgspec.structs.replace(plans("open-ends")[0], handbook_kb=1, compact_at=1)
+    async with Demo([plan], SCALE) as demo:
+        served = await served_until(demo, lambda served: len(served) >= 5)
+        assert "Looked at 2 places" in (demo.workspace(plan) / "OPEN.md").read_text()
+        (path,) = demo.home.rglob(f"{plan.session}.jsonl")
+        compactions = [line for line in lines(path) if line.get("subtype") == "chat_compression"]
+        assert len(compactions) >= 4
+    prompts = [one.tokens.prompt for one in served[1:]]
+    assert max(prompts) - min(prompts) < 10
+
+
 async def test_sigterm_ends_a_waiting_agent_and_a_killed_one_takes_nobody_along():
     async with Demo(plans("drop-legacy-table", "open-ends"), SCALE) as demo:
         await demo.until("drop-legacy-table", "open-ends")

@@ -257,6 +257,17 @@ async def test_a_cancelled_stream_is_recorded_with_what_was_sent(provider, claud
     assert 0 < served.tokens.output < 500
 
 
+async def test_a_cancelled_request_without_stream_is_recorded_too(provider, claude):
+    asking = asyncio.create_task(
+        claude.with_options(timeout=0.6).messages.create(**claude_request("[[slow]]"))
+    )
+    with pytest.raises(anthropic.APITimeoutError):
+        await asking
+    await asyncio.wait_for(provider.until(1), 10)
+    (served,) = provider.served()
+    assert (served.cancelled, served.tokens.output) == (True, 0)
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "shape"),
     [

@@ -28,7 +28,7 @@ class ClaudeTranscript:
         self.registry = None if agent else Registry(plan, place)
         self.titled = bool(agent)
 
-    def described(self, tool_use: str, description: str) -> None:
+    def described(self, tool_use: str, description: str, *, finished: bool = False) -> None:
         """The sidecar file that ties a sub-agent to the call that started it."""
         sidecar = self.lines.path.with_suffix(".meta.json")
         meta = {
@@ -37,6 +37,7 @@ class ClaudeTranscript:
             "toolUseId": tool_use,
             "spawnDepth": 1,
             "model": self.plan.model,
+            **({"finished": True} if finished else {}),
         }
         sidecar.write_bytes(msgspec.json.encode(meta))
 
