@@ -24,8 +24,10 @@ def story(block: bytes, source: Source, memory: bytes) -> list[e.Event]:
 
 
 class _Telling:
-    """One pass over a block. `_ended` are the tools whose answer was told already,
-    `_owed` whether the model was asked and has not answered.
+    """One pass over a block.
+
+    `_ended` are the tools whose answer was told already, `_owed` whether the model was asked and
+    has not answered.
     """
 
     def __init__(self, source: Source, memory: Memory) -> None:

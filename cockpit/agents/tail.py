@@ -13,7 +13,8 @@ BLOCK = 256 * 1024
 LINE_LIMIT = 64 * 1024 * 1024
 """A longer line is skipped and counted as bad: no agent writes a call of that size."""
 DOCUMENT_LIMIT = 128 * 1024 * 1024
-HEAD = 64
+HEAD = 256
+"""First bytes kept to tell a file written anew from one that grew; they hold ids and times."""
 
 
 class Block(Struct, frozen=True):
@@ -35,63 +36,91 @@ def begin(path: str, cursor: Cursor | None, memory: bytes = b"") -> Cursor:
     """
     status = Path(path).stat()
     same_file = cursor and (cursor.device, cursor.inode) == (status.st_dev, status.st_ino)
-    if cursor and same_file and status.st_size >= cursor.offset and _same_head(path, cursor.head):
+    if cursor and same_file and status.st_size >= cursor.offset and _goes_on(path, cursor):
         return cursor
     return Cursor(device=status.st_dev, inode=status.st_ino, memory=memory)
 
 
-def _same_head(path: str, head: bytes) -> bool:
-    if not head:
-        return True
+def _goes_on(path: str, cursor: Cursor) -> bool:
+    """Whether the file still begins as it did, and a line still ends where reading stopped."""
     with Path(path).open("rb", buffering=0) as file:
-        return file.read(len(head)) == head
+        if file.read(len(cursor.head)) != cursor.head:
+            return False
+        if cursor.offset == 0:
+            return True
+        file.seek(cursor.offset - 1)
+        return file.read(1) == b"\n"
 
 
 def blocks(path: str, cursor: Cursor, until: int | None = None) -> Iterator[Block]:
     """Blocks of whole lines from the cursor to the end (or to `until`); a half line stays unread.
 
     Each block carries the cursor behind it, with the memory it was given: the caller replaces it.
+    A file that was replaced since `begin` yields nothing: its inode is not the cursor's.
 
     Raises:
         OSError: when the file is gone or may not be read.
     """
-    with Path(path).open("rb", buffering=0) as file:
-        status = os.fstat(file.fileno())
-        head = cursor.head or file.read(HEAD)
-        file.seek(cursor.offset)
-        pieces: list[bytes] = []
-        offset, held, skipping, bad = cursor.offset, 0, False, 0
-        while data := file.read(
-            BLOCK if until is None else max(0, min(BLOCK, until - offset - held))
-        ):
-            end = data.rfind(b"\n")
-            if end < 0:
-                held += len(data)
-                if held > LINE_LIMIT:
-                    pieces, skipping = [], True
-                elif not skipping:
-                    pieces.append(data)
-                continue
-            whole, rest = data[: end + 1], data[end + 1 :]
-            if skipping:
-                bad, skipping = bad + 1, False
-                whole = whole[whole.find(b"\n") + 1 :]
-            elif pieces:
-                whole = b"".join((*pieces, whole))
-            start = offset
-            offset += held + end + 1
-            pieces, held = ([rest], len(rest)) if rest else ([], 0)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if cursor.inode and (cursor.device, cursor.inode) != (status.st_dev, status.st_ino):
+            return
+        head = cursor.head or os.pread(descriptor, HEAD, 0)
+        for data, start, end, bad in _whole_lines(descriptor, cursor.offset, until):
             behind = Cursor(
                 status.st_dev,
                 status.st_ino,
-                offset,
+                end,
                 status.st_size,
                 status.st_mtime_ns,
                 head,
                 cursor.memory,
             )
-            yield Block(whole, start, behind, bad)
-            bad = 0
+            yield Block(data, start, behind, bad)
+    finally:
+        os.close(descriptor)
+
+
+def _whole_lines(
+    descriptor: int, offset: int, until: int | None
+) -> Iterator[tuple[bytes, int, int, int]]:
+    """Lines, where they begin and end in the file, and how many were left out.
+
+    Reads always begin at a line, so nothing is carried over from one to the next.
+    """
+    while True:
+        room = BLOCK if until is None else min(BLOCK, until - offset)
+        data = os.pread(descriptor, room, offset) if room > 0 else b""
+        length = data.rfind(b"\n") + 1
+        bad = 0
+        if length:
+            data = data if length == len(data) else data[:length]
+        elif len(data) == BLOCK:
+            data, length = _long_line(descriptor, offset, until)
+            bad = 0 if data else 1
+        if not length:
+            return
+        yield data, offset, offset + length, bad
+        offset += length
+
+
+def _long_line(descriptor: int, offset: int, until: int | None) -> tuple[bytes, int]:
+    """A line that is longer than a block, and its length; empty beyond the limit, 0 while unfinished."""
+    pieces: list[bytes] = []
+    length = 0
+    while data := os.pread(descriptor, BLOCK, offset + length):
+        end = data.find(b"\n") + 1
+        length += end or len(data)
+        if until is not None and offset + length > until:
+            break
+        if length <= LINE_LIMIT:
+            pieces.append(data[:end] if end else data)
+        else:
+            pieces.clear()
+        if end:
+            return (b"".join(pieces) if length <= LINE_LIMIT else b""), length
+    return b"", 0
 
 
 def document(path: str) -> tuple[bytes, Cursor]:
