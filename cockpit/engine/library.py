@@ -1,5 +1,6 @@
 """Every place on this machine where agents write, and the reading of it into the index."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from cockpit.journal.index import Booked, Index, Price
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 1024 * 1024
 LEFTOVER_LIMIT = 4 * 1024 * 1024
+RECENT_MS = 24 * 3_600_000
+"""Of a database only the runs of the last day before its last change are told."""
 
 
 class Place(Struct, frozen=True):
@@ -76,7 +79,17 @@ def _place(adapter: Adapter, source: Source) -> Place | None:
         status = os.stat(source.path)  # noqa: PTH116 (thousands of files: Path objects cost more than stat)
     except OSError:
         return None
-    return Place(adapter, source, status.st_ino, status.st_size, status.st_mtime_ns)
+    size, modified = status.st_size, status.st_mtime_ns
+    if source.form == "database":
+        with contextlib.suppress(OSError):  # changes stay in the log until a checkpoint
+            log = os.stat(f"{source.path}-wal")  # noqa: PTH116
+            size, modified = size + log.st_size, max(modified, log.st_mtime_ns)
+    return Place(adapter, source, status.st_ino, size, modified)
+
+
+def refreshed(place: Place) -> Place | None:
+    """The place as it is now, None when it is gone."""
+    return _place(place.adapter, place.source)
 
 
 def unchanged(place: Place, cursor: Cursor | None) -> bool:
@@ -110,7 +123,7 @@ def read_on(
         case "lines":
             return _read_lines(place, cursor, index, price, story)
         case "document":
-            return _read_document(place, index, price, story)
+            return _read_document(place, cursor, index, price, story)
         case "database":
             return _read_database(place, cursor, index, price, story)
 
@@ -155,20 +168,26 @@ def _leftover(place: Place, cursor: Cursor) -> list[Call]:
     return place.adapter.calls(data + b"\n", place.source, cursor.memory).calls
 
 
-def _read_document(place: Place, index: Index, price: Price, story: bool) -> Reading:
-    data, cursor = tail.document(place.source.path)
-    books = place.adapter.calls(data, place.source, b"")
+def _read_document(
+    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+) -> Reading:
+    """A file that is written anew: its memory knows what of it was told before."""
+    data, here = tail.document(place.source.path)
+    memory = cursor.memory if cursor is not None else b""
+    books = place.adapter.calls(data, place.source, memory)
     booked = index.book(place.source, books.calls, price, place.modified_ns)
-    index.advance(place.source, cursor, books.bad_lines, anew=True)
-    events = place.adapter.story(data, place.source, b"") if story else []
-    return Reading(booked, events, books.bad_lines, cursor)
+    here = replace(here, memory=books.memory)
+    index.advance(place.source, here, books.bad_lines, anew=True)
+    events = place.adapter.story(data, place.source, memory) if story else []
+    return Reading(booked, events, books.bad_lines, here)
 
 
 def _read_database(
     place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
 ) -> Reading:
     adapter: DatabaseAdapter = place.adapter  # type: ignore[assignment]  # the form says so
-    since = 0 if story else 1 << 62
+    newest = place.modified_ns // 1_000_000
+    since = newest - RECENT_MS if story else 1 << 62
     books, events = adapter.read(
         Path(place.source.path), cursor.memory if cursor else b"", since=since
     )

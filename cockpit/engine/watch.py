@@ -17,7 +17,15 @@ from watchdog.observers.api import BaseObserver
 from cockpit.core.events import Event, LinesRejected, RunCaveat, RunDescribed, RunSeen
 from cockpit.core.fleet import Scan
 from cockpit.engine.books import pricing, settled
-from cockpit.engine.library import Library, Place, Reading, opening_story, read_on, unchanged
+from cockpit.engine.library import (
+    Library,
+    Place,
+    Reading,
+    opening_story,
+    read_on,
+    refreshed,
+    unchanged,
+)
 from cockpit.journal.index import Index
 from cockpit.prices.book import Book
 
@@ -189,7 +197,7 @@ class Watcher(threading.Thread):
     def _tell(self, place: Place) -> None:
         """The first telling of a source: the books as the index has them, and the story so far."""
         whole = place.source.form != "lines"
-        if place.source.form == "database":
+        if whole:  # its memory knows what was told to an engine that is gone
             self._cursors.pop(place.source.path, None)
         reading = self._enter(place, story=whole)
         if reading is None:
@@ -274,9 +282,5 @@ class _Noticing(FileSystemEventHandler):
 
 
 def _touched(place: Place) -> bool:
-    try:
-        status = Path(place.source.path).stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) != (place.size, place.modified_ns)
-
+    now = refreshed(place)
+    return now is not None and (now.size, now.modified_ns) != (place.size, place.modified_ns)

@@ -1,0 +1,68 @@
+"""Sources that are not appended to: documents written anew, databases with a log beside them."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cockpit.agents.cline import Cline
+from cockpit.agents.opencode import OpenCode
+from cockpit.core import events as e
+from cockpit.engine.library import Library, read_on, refreshed, unchanged
+from cockpit.journal.index import Index
+from tests.agents.reading import home
+
+
+@pytest.fixture
+def index(tmp_path):
+    index = Index.open(tmp_path / "cache" / "index.db")
+    yield index
+    index.close()
+
+
+def free(_: object) -> int:
+    return 0
+
+
+def only(library: Library, ending: str):
+    (place,) = [each for each in library.places() if each.source.path.endswith(ending)]
+    return place
+
+
+def test_a_document_written_again_is_told_on_from_where_it_was(tmp_path, index):
+    shutil.copytree(home("cline", "basic"), tmp_path / "home")
+    library = Library((Cline(),), tmp_path / "home", {})
+    place = only(library, ".messages.json")
+    path = Path(place.source.path)
+    document = json.loads(path.read_text())
+    messages = document["messages"]
+    path.write_text(json.dumps(document | {"messages": messages[:-1]}))
+    first = read_on(place, None, index, free, story=True)
+    path.write_text(json.dumps(document))
+    second = read_on(only(library, ".messages.json"), first.cursor, index, free, story=True)
+    assert [type(event) for event in second.events] == [e.ReplyGiven, e.TurnEnded]
+    assert (len(first.booked), len(second.booked)) == (5, 1)
+
+
+def test_a_change_in_a_database_s_log_is_news(tmp_path, index):
+    database = tmp_path / "home/.local/share/opencode/opencode.db"
+    database.parent.mkdir(parents=True)
+    shutil.copyfile(home("opencode", "basic") / ".local/share/opencode/opencode.db", database)
+    writer = sqlite3.connect(database)
+    writer.execute("PRAGMA journal_mode=WAL")
+    writer.execute("UPDATE session SET time_updated = strftime('%s') * 1000")
+    writer.commit()
+    library = Library((OpenCode(),), tmp_path / "home", {})
+    place = only(library, "opencode.db")
+    reading = read_on(place, None, index, free, story=True)
+    assert unchanged(only(library, "opencode.db"), reading.cursor)
+    writer.execute("UPDATE session SET title = 'another'")
+    writer.commit()
+    now = refreshed(place)
+    assert now is not None
+    assert not unchanged(now, reading.cursor)
+    news = read_on(now, reading.cursor, index, free, story=True)
+    writer.close()
+    assert [event.name for event in news.events if isinstance(event, e.RunDescribed)] == ["another"]
