@@ -10,7 +10,7 @@ from cockpit.engine.found import Found, agents
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.matching import Match, match_runs
-from cockpit.engine.processes import Processes
+from cockpit.engine.processes import Processes, open_files
 
 
 class Census:
@@ -32,7 +32,11 @@ class Census:
         table = await self._lookout.fresh()
         registries = await asyncio.to_thread(self._registries)
         matches = match_runs(
-            agents(table, self._library.adapters), fleet.runs.values(), registries, self._standing
+            agents(table, self._library.adapters),
+            fleet.runs.values(),
+            registries,
+            self._standing,
+            open_files,
         )
         self._standing = matches
         self.found = {run: match.found for run, match in matches.items() if match.found is not None}

@@ -17,7 +17,7 @@ class Found(Struct, frozen=True):
     """An agent at work: the process that does the work, and the wrappers above it, outermost first.
 
     `cwd` is the worker's, or a wrapper's where the worker hides it. `sessions` are what its
-    children carry in their environment.
+    children carry in their environment, `daemons` are servants of several runs of this agent.
     """
 
     agent: str
@@ -25,6 +25,7 @@ class Found(Struct, frozen=True):
     wrappers: tuple[Process, ...] = ()
     cwd: str = ""
     sessions: tuple[str, ...] = ()
+    daemons: tuple[Identity, ...] = ()
 
     @property
     def roots(self) -> tuple[Identity, ...]:
@@ -37,27 +38,34 @@ def agents(processes: Mapping[int, Process], adapters: Iterable[Adapter]) -> lis
     marks = [(adapter.name, adapter.process) for adapter in adapters]
     names = frozenset(name for _, mark in marks for name in mark.names)
     named: dict[Identity, str] = {}
+    daemons: dict[Identity, str] = {}
     for row in processes.values():
         if row.alive and (_base(row) in names or _is_interpreted(row)) and not is_cockpit(row):
-            agent = next((name for name, mark in marks if matches(row, mark)), "")
-            named.update({row.identity: agent} if agent else {})
+            agent, mark = next((pair for pair in marks if resembles(row, pair[1])), ("", None))
+            if mark is not None and not is_left_out(row, mark):
+                named[row.identity] = agent
+            elif agent and row.sid == row.pid:
+                daemons[row.identity] = agent
     wrappers = _wrappers(named, processes)
     workers = {identity: agent for identity, agent in named.items() if identity not in wrappers}
     sessions = _sessions(processes, workers)
     rows = sorted((processes[pid] for pid, _ in workers), key=lambda row: (row.created, row.pid))
-    return [_found(row, named, processes, sessions) for row in rows]
+    return [_found(row, named, processes, sessions, daemons) for row in rows]
 
 
-def matches(row: Process, mark: ProcessMark) -> bool:
-    """Whether a process looks as the mark says."""
-    if any(argument in mark.leave for argument in row.argv[1:4]):
-        return False
+def resembles(row: Process, mark: ProcessMark) -> bool:
+    """Whether a process looks as the mark says, be it a run or one that is to be left out."""
     if _base(row) in mark.names:
         return True
     script = script_of(row).replace("/.bin/", "/bin/")
     return script != "" and (
         script.endswith(mark.scripts) or (_is_interpreted(row) and row.name in mark.names)
     )
+
+
+def is_left_out(row: Process, mark: ProcessMark) -> bool:
+    """Whether its first arguments say that it belongs to the agent and is no run."""
+    return any(argument in mark.leave for argument in row.argv[1:4])
 
 
 def script_of(row: Process) -> str:
@@ -107,6 +115,7 @@ def _found(
     named: Mapping[Identity, str],
     processes: Mapping[int, Process],
     sessions: Mapping[Identity, tuple[str, ...]],
+    daemons: Mapping[Identity, str],
 ) -> Found:
     agent = named[row.identity]
     wrappers: list[Process] = []
@@ -117,7 +126,8 @@ def _found(
     cwd = next((each.cwd for each in (row, *reversed(wrappers)) if each.cwd), "")
     if not cwd and above is not None and above.pid > 1:
         cwd = above.cwd
-    return Found(agent, row, tuple(wrappers), cwd, sessions.get(row.identity, ()))
+    servants = tuple(identity for identity, of in daemons.items() if of == agent)
+    return Found(agent, row, tuple(wrappers), cwd, sessions.get(row.identity, ()), servants)
 
 
 def _sessions(

@@ -31,7 +31,7 @@ class Match(Struct, frozen=True):
 
 def target(run: Run, found: Found) -> Target:
     """What `stop` needs to know to end this run."""
-    return Target(run=run.id, roots=found.roots, agent=run.agent, session=run.session)
+    return Target(run.id, found.roots, run.agent, run.session, found.daemons)
 
 
 def match_runs(
@@ -50,8 +50,8 @@ def match_runs(
     """
     book = _Matching(found, [run for run in runs if run.parent is None])
     book.by_registry(registries)
-    book.by_environment()
     book.by_open_transcript(opened)
+    book.by_environment()
     book.by_command_line()
     book.by_standing(standing or {})
     book.by_directory()
@@ -105,18 +105,26 @@ class _Matching:
                     self._take(run, each, "the session named in its tools' environment")
 
     def by_open_transcript(self, opened: Callable[[int], Collection[str]]) -> None:
-        """The process keeps the run's own transcript open (Codex does)."""
+        """The process keeps the run's own transcript open (Codex does).
+
+        A server of several runs has several open: it is given to one only while no other works.
+        """
         owners = Counter(run.source for run in self.runs)
         own = {PurePath(run.source).name: run for run in self.runs if owners[run.source] == 1}
         for each in list(self.free.values()):
             files = {PurePath(path).name: path for path in opened(each.process.pid)}
-            runs = [own[name] for name in files if name in own]
-            runs = [run for run in runs if run.agent == each.agent and _open_in(run, files)]
-            for run in runs:
-                if len(runs) > 1:
-                    self._leave(run, f"process {each.process.pid} has several transcripts open")
-                elif run.id not in self.matches:
-                    self._take(run, each, "keeps the transcript open")
+            runs = [own[name] for name in files if name in own and own[name].agent == each.agent]
+            self._divide(each, [run for run in runs if _open_in(run, files)])
+
+    def _divide(self, each: Found, runs: list[Run]) -> None:
+        busy = [run for run in runs if run.phase in ("working", "asking")] if runs[1:] else runs
+        for run in runs:
+            if run.id in self.matches:
+                continue
+            if busy == [run]:
+                self._take(run, each, "keeps the transcript open")
+            else:
+                self._leave(run, f"process {each.process.pid} has several transcripts open")
 
     def by_command_line(self) -> None:
         """The session was named when the agent was started."""

@@ -21,13 +21,16 @@ class Target(Struct, frozen=True):
     """A run that is to be stopped.
 
     `roots` are its processes, outermost first: wrappers, then the agent that does the work.
-    `session` and `agent` let its orphans be found by what they carry in their environment.
+    `session` and `agent` let its orphans be found by what they carry in their environment. `apart`
+    are daemons that the agent may have started and that serve other runs too: they stay, and of
+    their children only those signed with this session go.
     """
 
     run: str
     roots: tuple[Identity, ...]
     agent: str = ""
     session: str = ""
+    apart: tuple[Identity, ...] = ()
 
 
 def descendants(processes: Mapping[int, Process], root: Identity) -> list[Process]:
@@ -54,7 +57,7 @@ class Tree:
         """`spare` never belongs; of `ours` (a part of it) the children do not belong either."""
         self.target = target
         self.members: dict[Identity, Process] = {}
-        self._spare = frozenset(spare)
+        self._spare = frozenset(spare).union(target.apart)
         self._ours = frozenset(ours)
         self._inside = set(target.roots)
         self._since = min((born for _, born in target.roots), default=0)
@@ -121,6 +124,8 @@ class Tree:
                 return True
             if ancestor in self._ours:
                 return ("COCKPIT_RUN", self.target.run) in row.marks
+            if ancestor in self.target.apart:
+                return signed(row, self.target, processes)
         if row.sid in self._sessions:
             return True
         return self._orphan_of_group(row, processes) or signed(row, self.target, processes)

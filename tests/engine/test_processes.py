@@ -325,6 +325,24 @@ def test_the_open_transcript_decides():
     assert pids(match_runs(listed, runs, {}, opened=files.get)) == {"a": 11, "b": 10}
 
 
+def test_a_server_of_several_runs_is_given_to_the_only_one_that_works():
+    listed = found(
+        row(10, 1, "codex"), row(11, 10, "sh", marks=(("CODEX_THREAD_ID", "session-a"),))
+    )
+
+    def divided(*phases):
+        runs = [
+            run(name, "codex", source=f"/h/rollout-{name}.jsonl", phase=phase)
+            for name, phase in zip("ab", phases, strict=True)
+        ]
+        files = ["/h/rollout-a.jsonl", "/h/rollout-b.jsonl"]
+        return pids(match_runs(listed, runs, {}, opened=lambda _: files))
+
+    assert divided("working", "waiting") == {"a": 10, "b": None}
+    assert divided("working", "working") == {"a": None, "b": None}
+    assert divided("waiting", "waiting") == {"a": None, "b": None}
+
+
 def test_an_open_database_of_many_runs_decides_nothing():
     listed = found(row(10, 1, "codex"), row(11, 1, "codex"))
     runs = [run(name, "codex", source="/h/all.db") for name in "ab"]
@@ -403,6 +421,30 @@ def test_a_target_begins_at_the_wrapper():
     [each] = found(row(10, 1, "node", "/usr/bin/codex"), row(11, 10, "codex"))
     made = target(run("a", "codex"), each)
     assert made == Target("a", ((10, 1_000_000), (11, 1_100_000)), "codex", "session-a")
+
+
+def test_a_daemon_below_an_agent_is_known_and_kept_apart():
+    processes = table(
+        row(10, 1, "cline", "do it", sid=9),
+        row(11, 10, "cline", "--cline-hub-daemon"),
+        row(12, 11, "sleep", sid=11),
+        row(13, 10, "cline", "--cline-hub-daemon", sid=9),
+    )
+    [each] = agents(processes, AGENTS)
+    assert (each.process.pid, each.daemons) == (10, (processes[11].identity,))
+    made = Tree(target(run("a", "cline"), each), ())
+    assert [member.pid for member in made.look(processes)] == [10, 13]
+
+
+def test_of_a_daemons_children_those_signed_by_the_session_go():
+    processes = table(
+        row(10, 1, "codex", sid=9),
+        row(11, 10, "codex", "daemon"),
+        row(12, 11, "sh", marks=(("CODEX_THREAD_ID", "s"),)),
+        row(13, 11, "sh", marks=(("CODEX_THREAD_ID", "t"),)),
+    )
+    goal = Target("run", (processes[10].identity,), "codex", "s", (processes[11].identity,))
+    assert [member.pid for member in Tree(goal, ()).look(processes)] == [10, 12]
 
 
 # --- trees
