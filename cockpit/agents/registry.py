@@ -7,6 +7,7 @@ from cockpit.agents.adapter import Adapter
 
 MODULES: dict[str, tuple[str, str]] = {
     "claude-code": ("claude_code", "ClaudeCode"),
+    "codex": ("codex", "Codex"),
     "opencode": ("opencode", "OpenCode"),
     "gemini": ("gemini", "Gemini"),
     "qwen": ("qwen", "Qwen"),
