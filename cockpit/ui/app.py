@@ -1,6 +1,7 @@
 """The screen's process: pulls snapshots, keeps the time, sends what the operator wants to the engine."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, ClassVar
@@ -88,6 +89,7 @@ class CockpitApp(App[None]):
 
     def _begin(self) -> None:
         self._draw()
+        gc.freeze()  # all of this stays: collecting through it would cost some keystroke 50 ms
         self._start(self._pull())
         for complaint in unknown_keys(self.settings.keys):
             self.say(complaint, "warning")

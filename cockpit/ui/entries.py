@@ -28,7 +28,7 @@ _EXIT = re.compile(
 )
 
 
-class Cost(Struct, frozen=True):
+class Cost(Struct, frozen=True, gc=False):
     """What the call behind an entry cost. `took_ms` is 0 when its start is unknown; `nano` None unpriced."""
 
     call: str
@@ -40,7 +40,7 @@ class Cost(Struct, frozen=True):
     took_ms: int = 0
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One thing that happened. `text` is what was said; of a tool the request in one line.
 
     `ended` is when a tool answered, 0 while it works; `exit` its exit code where it told one.

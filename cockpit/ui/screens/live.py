@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class LiveScreen(Screen[None]):
     """A screen that is handed every snapshot, says what commands would act on, and has a last line."""
 
+    BLANK: ClassVar[bool] = True
+    """Textual need not style an empty screen line by line under everything that repaints."""
     where: ClassVar[Where] = "fleet"
 
     @property

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Container, Horizontal
 from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Input
 
 from cockpit.core.events import Event
@@ -100,8 +101,7 @@ class RunScreen(LiveScreen):
         border: round $part-border; height: 100%;
         border-title-color: $part-title; border-subtitle-color: $part-dim;
     }
-    RunScreen #body > *:focus { border: round $part-border; }
-    RunScreen Transcript { width: 1fr; }
+    RunScreen #story { width: 1fr; }
     RunScreen Figures { width: 40; }
     RunScreen #search { height: 1; border: none; padding: 0 1; background: $panel; }
     """
@@ -122,7 +122,8 @@ class RunScreen(LiveScreen):
         yield Crumbs()
         yield Summary()
         with Horizontal(id="body"):
-            yield Transcript(settings.tz)
+            with Container(id="story"):
+                yield Transcript(settings.tz)
             yield Figures()
         yield Footer(settings.keys, "run")
 
@@ -207,7 +208,7 @@ class RunScreen(LiveScreen):
         more = "" if transcript.story.complete else " · more above"
         found = f" · {transcript.matches:,} match" if transcript.words else ""
         _title(
-            transcript,
+            self.query_one("#story"),
             f"transcript · {state}",
             f"{count:,} entries{more}{found}{self._said_trouble()}",
         )
@@ -392,7 +393,7 @@ def _is_too_much(size: int, entries: int) -> bool:
     return size > CHARACTERS or entries > ENTRIES
 
 
-def _title(widget: Transcript, title: str, subtitle: str) -> None:
+def _title(widget: Widget, title: str, subtitle: str) -> None:
     """Only when it changed: setting a border title repaints."""
     if widget.border_title != title:
         widget.border_title = title

@@ -144,7 +144,7 @@ def _books(known: Known) -> Lined:
         return []
     lines: Lined = [
         _spent(run, palette),
-        *([_figure("tokens", f"{run.tokens.total:,}", f"{run.calls:,} calls", palette)]),
+        _figure("tokens", f"{run.tokens.total:,}", f"{run.calls:,} calls", palette),
     ]
     for field, name in CLASSES:
         count = getattr(run.tokens, field)
@@ -306,8 +306,10 @@ def summary(view: View) -> list[Part]:
 
 
 def _spent_of(view: View) -> list[Part]:
+    """What counts against the run's cap: its own spend and its sub-agents'."""
     run, palette = view.run, view.palette
-    parts: list[Part] = [(text.spent(run), palette.bold)]
+    spent = text.MARKS[run.mark] + text.money(run.nano + run.child_nano)
+    parts: list[Part] = [(spent, palette.bold)]
     if run.budget is not None and run.budget.money is not None:
         parts.append((f" of {text.money(run.budget.money)}", palette["dim"]))
     return parts

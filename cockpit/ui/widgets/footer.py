@@ -83,6 +83,7 @@ _GIVES_WAY = (
     "table.sort",
     "row.mark",
     "run.budget",
+    "read.search",
     "screen.commands",
     "table.filter",
     "run.open",

@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.theme import Theme
@@ -47,9 +48,9 @@ class Transcript(Lines, can_focus=True):
         self.matches = 0
         self._tz = tz
         self._turned: set[int] = set()
-        self._wrapped: OrderedDict[int, list[Strip]] = OrderedDict()
+        self._wrapped: OrderedDict[int, list[list[Segment]]] = OrderedDict()
         self._width = 0
-        self._view = Viewport(lambda key: len(self._strips(key)))
+        self._view = Viewport(lambda key: len(self._rows(key)))
         self._places: list[Place] = []
         self._is_earlier_asked = False
 
@@ -144,7 +145,7 @@ class Transcript(Lines, can_focus=True):
     def _read_on(self, steps: int) -> bool:
         """Scroll inside an entry of which more is to be read in that direction."""
         shown = [place.line for place in self._places if place.key == self.cursor]
-        tall = len(self._strips(self.cursor))
+        tall = len(self._rows(self.cursor))
         if tall <= self._view.height or not shown:
             return False
         unread = tall - 1 - shown[-1] if steps > 0 else shown[0]
@@ -226,7 +227,7 @@ class Transcript(Lines, can_focus=True):
 
     def _show_match(self) -> None:
         """Unfold the entry when the words are in what is folded away."""
-        shown = "\n".join(line.text for line in self._strips(self.cursor)).lower()
+        shown = "\n".join(map(_text_of, self._rows(self.cursor))).lower()
         if self.words not in shown and not self.is_open(self.cursor):
             self._turn(self.cursor)
         self.go_to(self.cursor)
@@ -261,22 +262,21 @@ class Transcript(Lines, can_focus=True):
         self._wrapped.clear()
         super()._recolor(theme)
 
-    def _strips(self, key: int) -> list[Strip]:
+    def _rows(self, key: int) -> list[list[Segment]]:
         """The lines of an entry, without the bar at its left and the scroll bar."""
-        strips = self._wrapped.get(key)
-        if strips is None:
+        rows = self._wrapped.get(key)
+        if rows is None:
             look = Look(max(20, self._width - 2), self.is_open(key), self.palette, self._tz)
             lines = lines_of(self.story[key], look)
             if self.words:
                 lines = [highlighted(line, self.words) for line in lines]
-            strips = self._wrapped[key] = [
-                strip(line, look.width, look.palette.ground) for line in lines
-            ]
+            rows = [list(strip(line, look.width, look.palette.ground)) for line in lines]
+            self._wrapped[key] = rows
             if len(self._wrapped) > DRAWN_LIMIT:
                 self._wrapped.popitem(last=False)
         else:
             self._wrapped.move_to_end(key)
-        return strips
+        return rows
 
     def draw(self, width: int, height: int) -> list[Strip]:
         if width != self._width:
@@ -301,13 +301,24 @@ class Transcript(Lines, can_focus=True):
             self.post_message(self.EarlierWanted())
 
     def _line(self, place: Place, bar: Part, palette: Palette) -> Strip:
-        body = self._strips(place.key)[place.line]
+        row = self._rows(place.key)[place.line]
         is_current = place.key == self.cursor
         is_gap = place.line == 0 and self.story[place.key].kind == "prompt"
         if is_current and not is_gap:
-            body = Strip(Segment.apply_style(body, post_style=palette.cursor), body.cell_length)
-        mark = strip([("▌" if is_current else " ", palette["key"])], 1, palette.ground)
-        return Strip.join([mark, body, strip([bar], 1, palette.ground)])
+            row = list(Segment.apply_style(row, post_style=palette.cursor))
+        mark = Segment("▌" if is_current else " ", palette.ground + palette["key"])
+        last = Segment(bar[0], palette.ground + bar[1])
+        return Strip([mark, *row, last], self._width)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they were drawn: with neither border nor padding there is nothing to add to them."""
+        filters, ground = self.get_line_filters(), self.background_colors[1]
+        strips = [self.render_line(y) for y in crop.line_range]
+        for line_filter in filters:
+            strips = [line.apply_filter(line_filter, ground) for line in strips]
+        if crop.column_span == (0, self._width):
+            return strips
+        return [line.crop(*crop.column_span) for line in strips]
 
     def _scroll_bar(self, height: int, palette: Palette) -> list[Part]:
         """The thumb by entries, not lines: their heights are unknown out of view."""
@@ -323,3 +334,7 @@ class Transcript(Lines, can_focus=True):
             ("┃", palette["dim"]) if start <= y < start + size else ("│", palette["track"])
             for y in range(height)
         ]
+
+
+def _text_of(row: list[Segment]) -> str:
+    return "".join(segment.text for segment in row)
