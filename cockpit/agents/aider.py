@@ -114,7 +114,7 @@ class _Reading:
     def begin(self, started: str) -> None:
         """A header: another run, in the same file."""
         at = _local(started)
-        run = f"aider:{self.session}:{at}"
+        run = f"aider/{self.session}:{at}"
         self.memory = Memory(run=run, at=at)
         self.events.append(
             e.RunSeen(
@@ -148,7 +148,7 @@ class _Reading:
 
     @property
     def run(self) -> str:
-        return self.memory.run or f"aider:{self.session}"
+        return self.memory.run or f"aider/{self.session}"
 
     def tell(self, event: e.Event) -> None:
         self.events.append(event)

@@ -45,10 +45,10 @@ class Cline:
             return None
         session, own = parts[0], parts[1].removesuffix(MESSAGES).removesuffix(".json")
         if own == session:
-            return Source(self.name, str(path), "document", f"cline:{session}", session)
+            return Source(self.name, str(path), "document", f"cline/{session}", session)
         if not parts[1].endswith(MESSAGES):
             return None
-        run, parent = f"cline:{session}/{own}", f"cline:{session}"
+        run, parent = f"cline/{session}/{own}", f"cline/{session}"
         return Source(self.name, str(path), "document", run, own, parent)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:

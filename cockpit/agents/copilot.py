@@ -61,7 +61,7 @@ class Copilot:
                 return None
 
     def _source(self, path: Path, session: str) -> Source:
-        return Source(self.name, str(path), "lines", f"copilot:{session}", session)
+        return Source(self.name, str(path), "lines", f"copilot/{session}", session)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         seen = loose.unpack(memory, Seen)

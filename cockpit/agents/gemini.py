@@ -68,7 +68,7 @@ class Gemini:
         named = _SESSION_FILE.match(path.name)
         if named is None:
             return None
-        run, session = f"gemini:{named[1]}", named[1]
+        run, session = f"gemini/{named[1]}", named[1]
         if path.suffix == ".json":
             return Source(self.name, str(path), "document", run, session)
         return Source(self.name, str(path), "lines", run, session)
@@ -76,8 +76,8 @@ class Gemini:
     def _child(self, path: Path) -> Source | None:
         if path.suffix != ".jsonl":
             return None
-        parent = f"gemini:{path.parent.name[:8]}"
-        return Source(self.name, str(path), "lines", f"gemini:{path.stem}", path.stem, parent)
+        parent = f"gemini/{path.parent.name[:8]}"
+        return Source(self.name, str(path), "lines", f"gemini/{path.stem}", path.stem, parent)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         told: list[int] = []

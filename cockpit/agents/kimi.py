@@ -59,7 +59,7 @@ class Kimi:
 
     def _source(self, path: Path) -> Source:
         session = path.parent.name
-        return Source(self.name, str(path), "lines", f"kimi:{session}", session)
+        return Source(self.name, str(path), "lines", f"kimi/{session}", session)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         reading = _Reading(source, memory)

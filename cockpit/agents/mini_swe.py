@@ -54,7 +54,7 @@ class MiniSwe:
         session = str(path.relative_to(root)).removesuffix(".json").removesuffix(".traj")
         if path.name == DEFAULT_FILE:
             return Source(self.name, str(path), "document")
-        return Source(self.name, str(path), "document", f"mini:{session}", session)
+        return Source(self.name, str(path), "document", f"mini-swe-agent/{session}", session)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         document = _document(block)
@@ -134,7 +134,7 @@ def _missing(document: Table, messages: list[Table]) -> str:
 
 def _run(messages: list[Table], source: Source) -> str:
     """The default file holds another run each time: there the first answer tells them apart."""
-    return source.run or f"mini:{_started(messages)}"
+    return source.run or f"mini-swe-agent/{_started(messages)}"
 
 
 def _model(document: Table) -> tuple[str, str]:

@@ -100,7 +100,7 @@ class OpenCode:
     def page(
         self, path: Path, run: str, before: int | None, limit: int
     ) -> tuple[list[Event], int | None]:
-        session = run.partition(":")[2]
+        session = run.partition("/")[2]
         try:
             with opened(path) as rows:
                 parts = rows.last_parts(session, before or 1 << 62, limit)
@@ -170,7 +170,7 @@ class _Reading:
             self.calls.append(call)
         if failed and (row.session in told or self.was.begun):
             self.touched.add(row.session)
-            self.events.extend(failure_events(f"opencode:{row.session}", message))
+            self.events.extend(failure_events(f"opencode/{row.session}", message))
 
     def call(self, row: MessageRow, message: loose.Table) -> Call | None:
         tokens = _tokens(loose.table(message.get("tokens")))
@@ -180,7 +180,7 @@ class _Reading:
         created = loose.instant(time.get("created"))
         return Call(
             id=f"opencode:{self.rows.original(row.id, created)}",
-            run=f"opencode:{row.session}",
+            run=f"opencode/{row.session}",
             at=loose.instant(time.get("completed")) or created,
             requested=created,
             model=loose.name(message.get("modelID")),

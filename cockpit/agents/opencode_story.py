@@ -18,7 +18,7 @@ def session_events(session: Table, path: str, known: str | None) -> list[e.Event
     """A session new to us, or one whose title changed from `known`."""
     id_, at = loose.text(session["id"]), loose.instant(session["time_created"])
     title = loose.text(session["title"])
-    run = f"opencode:{id_}"
+    run = f"opencode/{id_}"
     if known == title:
         return []
     if known is not None:
@@ -31,7 +31,7 @@ def session_events(session: Table, path: str, known: str | None) -> list[e.Event
             at=at,
             agent="opencode",
             session=id_,
-            parent=f"opencode:{parent}" if parent else None,
+            parent=f"opencode/{parent}" if parent else None,
             source=path,
         ),
         e.RunDescribed(
@@ -68,7 +68,7 @@ def failure_events(run: str, message: Table) -> list[e.Event]:
 def part_events(row: PartRow, *, started: bool) -> tuple[list[e.Event], bool]:
     """What a part tells, and whether it will still change. `started`: its tool's start was told."""
     part = loose.table(loose.decode(loose.text(row.data)))
-    run, at = f"opencode:{row.session}", loose.instant(row.created)
+    run, at = f"opencode/{row.session}", loose.instant(row.created)
     time = loose.table(part.get("time"))
     ended = loose.instant(time.get("end"))
     said = loose.body(part.get("text"))

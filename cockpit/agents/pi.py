@@ -46,7 +46,7 @@ class Pi:
 
     def _source(self, path: Path) -> Source:
         session = path.stem.rpartition("_")[2]
-        return Source(self.name, str(path), "lines", f"pi:{session}", session)
+        return Source(self.name, str(path), "lines", f"pi/{session}", session)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         found: list[Call] = []

@@ -53,10 +53,10 @@ class Qwen:
                 return None
 
     def _main(self, path: Path) -> Source:
-        return Source(self.name, str(path), "lines", f"qwen:{path.stem}", path.stem)
+        return Source(self.name, str(path), "lines", f"qwen/{path.stem}", path.stem)
 
     def _child(self, path: Path) -> Source:
-        parent = f"qwen:{path.parent.name}"
+        parent = f"qwen/{path.parent.name}"
         return Source(self.name, str(path), "lines", f"{parent}/{path.stem}", path.stem, parent)
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:

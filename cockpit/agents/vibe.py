@@ -61,9 +61,9 @@ class Vibe:
     def source(self, path: Path, root: Path) -> Source | None:
         match folders.below(path, root):
             case (session, "meta.json"):
-                return Source(self.name, str(path), "document", f"vibe:{session}", session)
+                return Source(self.name, str(path), "document", f"vibe/{session}", session)
             case (session, "journal", name) if name.endswith(".jsonl"):
-                return Source(self.name, str(path), "lines", f"vibe:{session}", session)
+                return Source(self.name, str(path), "lines", f"vibe/{session}", session)
             case _:
                 return None
 
@@ -102,7 +102,7 @@ def _meta_events(meta: Table, source: Source) -> Iterator[e.Event]:
         at=at,
         agent=source.agent,
         session=source.session,
-        parent=f"vibe:{parent}" if parent else None,
+        parent=f"vibe/{parent}" if parent else None,
         source=source.path,
     )
     where = loose.table(meta.get("environment")).get("working_directory")

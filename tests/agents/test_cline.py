@@ -21,7 +21,7 @@ from tests.agents.reading import (
 )
 
 AGENT = Cline()
-SOURCE = Source("cline", "/x/s/s.messages.json", "document", "cline:s", "s")
+SOURCE = Source("cline", "/x/s/s.messages.json", "document", "cline/s", "s")
 
 
 def messages() -> tuple[Source, dict]:

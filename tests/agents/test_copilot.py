@@ -11,7 +11,7 @@ from tests.agents import promises
 from tests.agents.reading import as_truth, folded, home, read_all, sources, total, truth
 
 AGENT = Copilot()
-SOURCE = Source("copilot", "/x/s/events.jsonl", "lines", "copilot:s", "s")
+SOURCE = Source("copilot", "/x/s/events.jsonl", "lines", "copilot/s", "s")
 
 
 def line(kind: str, data: object, **fields) -> bytes:

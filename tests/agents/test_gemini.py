@@ -21,7 +21,7 @@ from tests.agents.reading import (
 )
 
 AGENT = Gemini()
-SOURCE = Source("gemini", "/x/chats/session-a-0123abcd.jsonl", "lines", "gemini:0123abcd")
+SOURCE = Source("gemini", "/x/chats/session-a-0123abcd.jsonl", "lines", "gemini/0123abcd")
 
 
 def line(**fields) -> bytes:
@@ -71,7 +71,7 @@ def test_sub_agent_is_found_under_its_parent():
     _, events, _ = read_all(AGENT, home("gemini", "subagent"))
     runs = folded(events).runs
     child = next(run for run in runs.values() if run.parent)
-    assert runs[child.parent].session.startswith(child.parent.removeprefix("gemini:"))
+    assert runs[child.parent].session.startswith(child.parent.removeprefix("gemini/"))
     assert child.project == "/home/operator/src/gemini-cli/subagent/repo"
 
 
@@ -93,8 +93,8 @@ def test_the_older_document_is_read_too(tmp_path):
     session["messages"] = [{"id": "u", "type": "user", "content": "do it"}, answer("a")]
     (chats / "session-2025-09-01T00-00-0123abcd.json").write_text(json.dumps(session))
     calls, events, _ = read_all(AGENT, tmp_path)
-    assert [call.run for call in calls] == ["gemini:0123abcd"]
-    assert folded(events).runs["gemini:0123abcd"].name == "do it"
+    assert [call.run for call in calls] == ["gemini/0123abcd"]
+    assert folded(events).runs["gemini/0123abcd"].name == "do it"
 
 
 def test_the_environment_moves_its_home(tmp_path):

@@ -20,7 +20,7 @@ from tests.agents.reading import (
 )
 
 AGENT = Kimi()
-SOURCE = Source("kimi", "/x/sessions/p/s/wire.jsonl", "lines", "kimi:s", "s")
+SOURCE = Source("kimi", "/x/sessions/p/s/wire.jsonl", "lines", "kimi/s", "s")
 
 
 def line(kind: object, payload: object) -> bytes:
@@ -54,8 +54,8 @@ def test_a_sub_agent_is_found_under_its_parent():
     books, events = read_block(
         AGENT, SOURCE, line("SubagentEvent", {"agent_id": "a", "event": inner})
     )
-    assert [(call.run, call.tokens.total) for call in books.calls] == [("kimi:s/a", 7)]
-    assert folded(events).runs["kimi:s/a"].parent == "kimi:s"
+    assert [(call.run, call.tokens.total) for call in books.calls] == [("kimi/s/a", 7)]
+    assert folded(events).runs["kimi/s/a"].parent == "kimi/s"
 
 
 def test_what_else_happens():

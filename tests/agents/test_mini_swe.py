@@ -13,7 +13,7 @@ from tests.agents import promises
 from tests.agents.reading import as_truth, folded, home, merged, read_all, read_block, truth
 
 AGENT = MiniSwe()
-SOURCE = Source("mini-swe-agent", "/x/a.traj.json", "document", "mini:a", "a")
+SOURCE = Source("mini-swe-agent", "/x/a.traj.json", "document", "mini-swe-agent/a", "a")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_list_that_early_versions_wrote(tmp_path):
     messages = [{"role": "user", "content": "do it"}, {"role": "assistant", "content": "done"}]
     books, events = read_block(AGENT, SOURCE, json.dumps(messages).encode())
     assert (books.calls, books.bad_lines) == ([], 0)
-    assert folded(events).runs["mini:a"].name == "do it"
+    assert folded(events).runs["mini-swe-agent/a"].name == "do it"
 
 
 def test_the_environment_moves_its_home(base):
@@ -90,7 +90,7 @@ def test_a_further_root_is_searched(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "x.traj.json").write_text("[]")
     (source,) = AGENT.sources(tmp_path)
-    assert source.run == "mini:a/b/x"
+    assert source.run == "mini-swe-agent/a/b/x"
     assert AGENT.source(Path(source.path), tmp_path) == source
 
 

@@ -160,7 +160,7 @@ def test_old_sessions_are_booked_but_not_told(database):
 
 
 def test_pages_lead_back_to_the_beginning(database):
-    run = f"opencode:{session_of(database)}"
+    run = f"opencode/{session_of(database)}"
     before, pages = None, []
     while True:
         events, before = AGENT.page(database, run, before, 7)

@@ -11,7 +11,7 @@ from tests.agents import promises
 from tests.agents.reading import folded, home, merged, read_all, sources, total, truth
 
 AGENT = Pi()
-SOURCE = Source("pi", "/x/a_s.jsonl", "lines", "pi:s", "s")
+SOURCE = Source("pi", "/x/a_s.jsonl", "lines", "pi/s", "s")
 
 
 def line(kind: str = "message", **fields) -> bytes:
@@ -41,7 +41,7 @@ def test_other_apis_are_exact():
 
 
 def test_a_branch_is_not_counted_again():
-    other = Source("pi", "/x/b_t.jsonl", "lines", "pi:t", "t")
+    other = Source("pi", "/x/b_t.jsonl", "lines", "pi/t", "t")
     for message in (answer(), answer(responseId="resp_1")):
         first = AGENT.calls(line(message=message), SOURCE, b"").calls
         second = AGENT.calls(line(message=message), other, b"").calls

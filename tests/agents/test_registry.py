@@ -7,7 +7,7 @@ import pytest
 from cockpit.agents.adapter import Adapter
 from cockpit.agents.registry import MODULES, chosen
 from tests.agents import promises
-from tests.agents.reading import FIXTURES
+from tests.agents.reading import FIXTURES, read_all, sources
 
 ADAPTERS = chosen()
 HOMES = sorted(path for path in FIXTURES.glob("*/*/home") if path.is_dir())
@@ -83,3 +83,12 @@ def test_the_list_of_agents_is_cheap():
     spent, heavy = result.stdout.split(maxsplit=1)
     assert heavy.strip() == "set()"
     assert float(spent) < 0.15
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+def test_a_run_is_named_after_its_agent(adapter: Adapter):
+    for home in HOMES:
+        calls, events, _ = read_all(adapter, home)
+        runs = {call.run for call in calls} | {event.run for event in events}
+        runs |= {source.run for source in sources(adapter, home)} - {""}
+        assert all(run.startswith(f"{adapter.name}/") for run in runs)

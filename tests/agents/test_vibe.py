@@ -20,8 +20,8 @@ from tests.agents.reading import (
 )
 
 AGENT = Vibe()
-SOURCE = Source("vibe", "/x/s/journal/0000000000000001.jsonl", "lines", "vibe:s", "s")
-META = Source("vibe", "/x/s/meta.json", "document", "vibe:s", "s")
+SOURCE = Source("vibe", "/x/s/journal/0000000000000001.jsonl", "lines", "vibe/s", "s")
+META = Source("vibe", "/x/s/meta.json", "document", "vibe/s", "s")
 
 
 def line(kind: str, payload: object) -> bytes:
@@ -49,7 +49,7 @@ def test_the_repetition_of_a_result_is_not_counted():
 
 def test_a_journal_whose_predecessors_are_gone_has_a_caveat(tmp_path):
     journal = tmp_path / "0000000000000083.jsonl"
-    source = Source("vibe", str(journal), "lines", "vibe:s", "s")
+    source = Source("vibe", str(journal), "lines", "vibe/s", "s")
     block = line("projection_delta", {"delta": [{"op": "set_envelope", "state": {}}]})
     books, events = read_block(AGENT, source, block)
     assert [type(event) for event in events] == [e.RunCaveat]
