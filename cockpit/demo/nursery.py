@@ -25,8 +25,6 @@ from cockpit.demo.plan import COMMANDS, SDKS, Place, Plan
 
 GRACE_S = 2.0
 POLL_S = 0.02
-POLITENESS = 5
-"""Importing three SDKs must not hold up the screen that starts at the same time."""
 ROOM = " " * 160
 """Padding among the arguments, so that a child's longer command line fits."""
 
@@ -148,7 +146,6 @@ def _nothing(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    os.nice(POLITENESS)
     nursery = Nursery(Path(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
