@@ -216,7 +216,7 @@ async def test_a_zombie_is_not_alive(nest):
     assert isinstance(outcome, RunStopped)
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), os.getppid()])
+@pytest.mark.parametrize("pid", [os.getpid(), os.getppid()], ids=["cockpit", "its parent"])
 async def test_cockpit_and_its_ancestors_are_refused(pid):
     target = Target(run="run", roots=((pid, created(pid)),))
     outcome, rungs = await end(target, mode="panic")
