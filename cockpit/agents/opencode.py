@@ -100,14 +100,16 @@ class OpenCode:
     def page(
         self, path: Path, run: str, before: int | None, limit: int
     ) -> tuple[list[Event], int | None]:
-        session = run.partition("/")[2]
+        id_ = run.partition("/")[2]
         try:
             with opened(path) as rows:
-                parts = rows.last_parts(session, before or 1 << 62, limit)
+                parts = rows.last_parts(id_, before or 1 << 62, limit)
+                session = None if len(parts) == limit else rows.session(id_)
         except (sqlite3.Error, OSError):
             return [], None
+        first = [] if session is None else session_events(session, str(path), None)
         told = [event for part in reversed(parts) for event in part_events(part, started=False)[0]]
-        return told, parts[-1].row if len(parts) == limit else None
+        return [*first, *told], parts[-1].row if len(parts) == limit else None
 
 
 def _is_database(name: str) -> bool:

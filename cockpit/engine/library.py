@@ -255,14 +255,33 @@ def describe_runs(library: Library, index: Index) -> None:
     if not unknown:
         return
     for place in library.places():
-        run = place.source.run
-        if run not in unknown:
-            continue
-        index.describe(run)
-        for event in opening_story(place, min(place.size, HEAD_BYTES)):
-            if isinstance(event, RunDescribed) and event.run == run:
+        for event in _beginnings(place, unknown):
+            if isinstance(event, RunDescribed) and event.run in unknown:
                 index.describe(
-                    run, name=event.name or "", titled=event.titled,
+                    event.run, name=event.name or "", titled=event.titled,
                     project=event.project or "", branch=event.branch or "",
                 )  # fmt: skip
+    for run in unknown:
+        index.describe(run)
     index.commit()
+
+
+def _beginnings(place: Place, unknown: set[str]) -> list[Event]:
+    """How the unknown runs of a source begin; a source of many runs may tell of others too."""
+    run, agent = place.source.run, place.source.agent
+    wanted = {run} & unknown if run else {one for one in unknown if one.startswith(f"{agent}/")}
+    if not wanted:
+        return []
+    try:
+        match place.source.form:
+            case "lines":
+                return opening_story(place, place.size if not run else min(place.size, HEAD_BYTES))
+            case "document":
+                data, _ = tail.document(place.source.path)
+                return place.adapter.story(data, place.source, b"")
+            case "database":
+                adapter: DatabaseAdapter = place.adapter  # type: ignore[assignment]  # as in read
+                path = Path(place.source.path)
+                return [event for one in wanted for event in adapter.page(path, one, 1, 1)[0]]
+    except OSError:
+        return []

@@ -183,7 +183,7 @@ class Index:
             "INSERT INTO runs (run, agent, name, project, branch)"
             " VALUES (?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')) ON CONFLICT (run) DO UPDATE SET"
             f" name = coalesce({'excluded.name, name' if titled else 'name, excluded.name'}),"
-            " project = coalesce(project, excluded.project, ''),"
+            " project = coalesce(nullif(project, ''), excluded.project, ''),"
             " branch = coalesce(excluded.branch, branch)",
             (run, run.partition("/")[0], name, project, branch),
         )

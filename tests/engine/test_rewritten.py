@@ -9,8 +9,16 @@ import pytest
 
 from cockpit.agents.cline import Cline
 from cockpit.agents.opencode import OpenCode
+from cockpit.agents.pi import Pi
 from cockpit.core import events as e
-from cockpit.engine.library import Library, read_on, refreshed, unchanged
+from cockpit.engine.library import (
+    Library,
+    describe_runs,
+    read_on,
+    refreshed,
+    scan,
+    unchanged,
+)
 from cockpit.journal.index import Index
 from tests.agents.reading import home
 
@@ -66,3 +74,21 @@ def test_a_change_in_a_database_s_log_is_news(tmp_path, index):
     news = read_on(now, reading.cursor, index, free, story=True)
     writer.close()
     assert [event.name for event in news.events if isinstance(event, e.RunDescribed)] == ["another"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "fixture", "project"),
+    [
+        (Cline(), "cline", "/home/operator/src/cline/basic/repo"),
+        (OpenCode(), "opencode", "/home/operator/src/opencode/basic/repo"),
+        (Pi(), "pi", "/home/operator/src/pi/basic/repo"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_runs_of_every_form_are_described(agent, fixture, project, index):
+    library = Library((agent,), home(fixture, "basic"), {})
+    for _ in scan(library, index, free):
+        pass
+    describe_runs(library, index)
+    assert {run.project for run in index.runs().values()} == {project}
+    assert index.undescribed() == set()
