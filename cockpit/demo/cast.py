@@ -21,7 +21,7 @@ def cast(time_scale: float = TIME_SCALE) -> list[Plan]:
         Plan(
             name="open-ends",
             session=str(uuid4()),
-            agent="qwen-code",
+            agent="qwen",
             script="local",
             model=LOCAL_MODEL,
             task="open-ends: keep OPEN.md in step with what the handbook leaves open",

@@ -6,13 +6,13 @@ from msgspec import Struct
 
 from cockpit.core.budget import Budget
 
-Agent = Literal["claude-code", "codex", "copilot", "qwen-code"]
+Agent = Literal["claude-code", "codex", "copilot", "qwen"]
 
 COMMANDS: dict[Agent, str] = {
     "claude-code": "claude",
     "codex": "codex",
     "copilot": "copilot",
-    "qwen-code": "qwen",
+    "qwen": "qwen",
 }
 """The name each agent's process has."""
 
@@ -20,7 +20,7 @@ SDKS: dict[Agent, str] = {
     "claude-code": "anthropic",
     "codex": "openai",
     "copilot": "openai",
-    "qwen-code": "ollama",
+    "qwen": "ollama",
 }
 """The official SDK each agent uses to talk to the provider."""
 

@@ -48,7 +48,7 @@ TOOLS: dict[Agent, list[ToolSpec]] = {
     ],
     "codex": [ToolSpec("exec_command", "Run a shell command", {"cmd": "The command"})],
     "copilot": [ToolSpec("bash", "Run a shell command", {"command": "The command", **_WHY})],
-    "qwen-code": [
+    "qwen": [
         ToolSpec("run_shell_command", "Run a shell command", {"command": "The command", **_WHY}),
         ToolSpec("write_file", "Write a file", {"file_path": "Path of the file", **_CONTENT}),
     ],

@@ -10,7 +10,7 @@ _MODULES = {
     "claude-code": "messages",
     "codex": "responses",
     "copilot": "completions",
-    "qwen-code": "local",
+    "qwen": "local",
 }
 
 

@@ -16,5 +16,5 @@ def open_transcript(plan: Plan, place: Place) -> Transcript:
             return CodexRollout(plan, place)
         case "copilot":
             return CopilotEvents(plan, place)
-        case "qwen-code":
+        case "qwen":
             return QwenChat(plan, place)
