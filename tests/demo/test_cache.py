@@ -1,9 +1,13 @@
 """The cache simulator against documented cases and a worked eight-hour example."""
 
-import pytest
+import functools
 
-from cockpit.core.price import Rates, cost
-from cockpit.core.tokens import NO_TOKENS, Tokens
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.core.money import NANO
+from cockpit.core.tokens import Tokens
 from cockpit.demo.cache import (
     ANTHROPIC,
     HOUR,
@@ -17,8 +21,9 @@ from cockpit.demo.cache import (
     openai_request,
     positions,
 )
+from cockpit.prices.book import Book
 
-OPUS_5 = Rates(5_000_000_000, 6_250_000_000, 10_000_000_000, 500_000_000, 25_000_000_000)
+TODAY = 1_795_305_600_000
 DAY_SHIFT = 8 * HOUR
 
 
@@ -42,56 +47,110 @@ def ask(cache, prompt, now, *, first_byte=None, minimum=512, key="model"):
 class Shift:
     """A session of 800k tokens that wakes up, adds 500 tokens and answers 300, for eight hours."""
 
-    def __init__(self, lifetime):
-        self.cache, self.lifetime = PrefixCache(ANTHROPIC), lifetime
+    def __init__(self, bill, lifetime, mark):
+        self.bill, self.lifetime, self.mark = bill, lifetime, mark
         self.history = [Block("history", 800_000)]
-        self.spent = NO_TOKENS
-        self.misses = self.wakes = 0
+        self.calls = []
+        self.misses = 0
 
     def wake(self, now):
-        asked = Block(f"wake {now}", 500, self.lifetime)
-        tokens = ask(self.cache, [*self.history, asked], now) + Tokens(output=300)
-        self.history += [Block(asked.content, 500), Block(f"answer {now}", 300)]
-        self.spent += tokens
-        self.wakes += 1
-        self.misses += tokens.cache_read == 0 and self.wakes > 1
+        tokens = self._ask([*self.history, self._last(f"wake {now}", 500)], now)
+        self.misses += tokens.cache_read == 0 and bool(self.calls)
+        self.calls.append(tokens + Tokens(output=300))
+        self.history += [self._message(f"wake {now}", 500), Block(f"answer {now}", 300)]
 
     def ping(self, now):
-        last = self.history[-2]
-        marked = Block(last.content, last.tokens, self.lifetime)
-        self.spent += ask(self.cache, [*self.history[:-2], marked], now)
+        *earlier, asked, _ = self.history
+        self.calls.append(self._ask([*earlier, self._last(asked.content, asked.tokens)], now))
 
-    def dollars(self):
-        return cost(self.spent, OPUS_5) / 1e9
+    def _last(self, content, tokens):
+        return Block(content, tokens, self.lifetime if self.mark else None, ends_message=True)
+
+    def _message(self, content, tokens):
+        return Block(content, tokens, ends_message=True)
+
+    def _ask(self, prompt, now):
+        return self.bill(positions("model", prompt), now, self.lifetime)
 
 
-def shift(every, lifetime="short", ping_after=None):
-    session = Shift(lifetime)
-    for now in range(0, DAY_SHIFT + 1, every):
+def anthropic_bill():
+    cache = PrefixCache(ANTHROPIC)
+    return lambda prefix, now, _: anthropic_request(
+        cache, prefix, now=now, first_byte=now, minimum=512
+    )
+
+
+def openai_bill():
+    cache = PrefixCache(OPENAI)
+    return lambda prefix, now, lifetime: openai_request(
+        cache, prefix, now=now, first_byte=now, lifetime=lifetime
+    )
+
+
+@functools.cache
+def shift(vendor, minutes, lifetime="short", ping_after=None):
+    bill = anthropic_bill() if vendor == "anthropic" else openai_bill()
+    session = Shift(bill, lifetime, vendor == "anthropic")
+    for now in range(0, DAY_SHIFT + 1, minutes * MINUTE):
         session.wake(now)
         if ping_after:
             session.ping(now + ping_after)
     return session
 
 
+@functools.cache
+def book():
+    return Book.load()
+
+
+def dollars(vendor, model, *schedule):
+    """Each call at its own price: some models cost more above a length of prompt."""
+    calls = shift(vendor, *schedule).calls
+    return sum(book().cost(model, vendor, tokens, TODAY) for tokens in calls) / NANO
+
+
+SCHEDULES = [
+    (4, "short"),
+    (6, "short"),
+    (6, "short", 4 * MINUTE + 30_000),
+    (6, "long"),
+    (4, "long"),
+]
+
+
 @pytest.mark.parametrize(
-    ("every", "lifetime", "ping_after", "wakes", "misses", "dollars"),
+    ("model", "bills"),
     [
-        (4 * MINUTE, "short", None, 121, 0, 57.40),
-        (6 * MINUTE, "short", None, 81, 80, 422.06),
-        (6 * MINUTE, "short", 4 * MINUTE + 30_000, 81, 0, 73.01),
-        (6 * MINUTE, "long", None, 81, 0, 42.54),
-        (4 * MINUTE, "long", None, 121, 0, 60.76),
+        ("claude-opus-5", (57.40, 422.06, 73.01, 42.54, 60.76)),
+        ("claude-opus-5-5", (25.56, 337.65, 31.61, 20.72, 28.25)),
+        ("claude-sonnet-5-5", (12.78, 168.82, 15.80, 10.36, 14.13)),
+        ("claude-fable-5-2", (30.77, 675.30, 36.42, 28.12, 36.15)),
     ],
 )
-def test_eight_hours_of_opus_5(every, lifetime, ping_after, wakes, misses, dollars):
-    session = shift(every, lifetime, ping_after)
-    assert (session.wakes, session.misses) == (wakes, misses)
-    assert session.dollars() == pytest.approx(dollars, abs=0.005)
+def test_eight_hours_at_anthropic(model, bills):
+    for schedule, expected in zip(SCHEDULES, bills, strict=True):
+        assert dollars("anthropic", model, *schedule) == pytest.approx(expected, abs=0.006)
 
 
-def test_a_slow_timer_costs_seven_times_a_fast_one():
-    assert shift(6 * MINUTE).dollars() / shift(4 * MINUTE).dollars() > 7
+@pytest.mark.parametrize(
+    ("model", "bills"),
+    [
+        ("gpt-6-astra", (228.68, 156.57, 322.96, 65.17)),
+        ("gpt-6.1-sol", (25.38, 18.00, 64.59, 10.62)),
+    ],
+)
+def test_eight_hours_at_openai(model, bills):
+    for schedule, expected in zip(
+        [(4, "short"), (6, "short"), (31, "short"), (31, "long")], bills, strict=True
+    ):
+        assert dollars("openai", model, *schedule) == pytest.approx(expected, abs=0.006)
+
+
+def test_wakes_and_misses_of_eight_hours():
+    seen = [(len(one.calls), one.misses) for one in (shift("anthropic", 4), shift("anthropic", 6))]
+    assert seen == [(121, 0), (81, 80)]
+    assert shift("openai", 6).misses == 0
+    assert shift("openai", 31).misses == 15
 
 
 def test_a_hit_restarts_the_lifetime_from_the_start_of_the_request():
@@ -143,6 +202,33 @@ def test_mixed_lifetimes_are_billed_by_the_last_mark_of_each():
     assert ask(cache, prompt, 0) == Tokens(input=400, cache_write_5m=3000, cache_write_1h=3000)
     later = ask(cache, prompt, 6 * MINUTE)
     assert later == Tokens(input=400, cache_read=3000, cache_write_5m=3000)
+
+
+REQUEST = st.tuples(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=30),
+    st.sets(st.integers(0, 29), max_size=4),
+    st.integers(0, 4 * MINUTE),
+)
+
+
+@given(st.lists(REQUEST, max_size=12))
+def test_nothing_is_read_that_was_not_written_in_time(requests):
+    cache, written, now = PrefixCache(ANTHROPIC), {}, 0
+    for contents, marks, wait in requests:
+        now += wait
+        prompt = [
+            Block(content, 400, "short" if at in marks else None)
+            for at, content in enumerate(contents)
+        ]
+        tokens = ask(cache, prompt, now)
+        assert tokens.prompt == 400 * len(prompt)
+        read = tokens.cache_read // 400
+        if read:
+            assert now < written[tuple(contents[:read])] + 5 * MINUTE
+            written[tuple(contents[:read])] = now
+        for at in marks:
+            if at < len(contents) and read <= at and 400 * (at + 1) >= 512:
+                written[tuple(contents[: at + 1])] = now
 
 
 def test_short_prompts_are_silently_not_cached():

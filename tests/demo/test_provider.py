@@ -175,6 +175,21 @@ async def test_chat_stream_has_usage_only_when_asked(provider, gpt, clock):
     assert (first.tokens.cache_read, second.tokens.cache_read > 1024) == (0, True)
 
 
+async def test_chat_without_stream(provider, gpt):
+    answer = await gpt.chat.completions.create(
+        model="gpt-6.1-sol",
+        messages=[{"role": "user", "content": "look"}],
+        tools=[{"type": "function", "function": {"name": "bash", "parameters": TOOL}}],
+    )
+    (choice,) = answer.choices
+    assert (choice.finish_reason, choice.message.tool_calls[0].function.name) == (
+        "tool_calls",
+        "bash",
+    )
+    (served,) = provider.served()
+    assert (served.id, served.tokens) == (answer.id, openai_tokens(answer.usage))
+
+
 async def test_responses_hit_within_thirty_minutes(provider, gpt, clock):
     seen = []
     for wait in (0, 29 * MINUTE, 30 * MINUTE):
