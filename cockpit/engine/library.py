@@ -258,18 +258,18 @@ def describe_runs(library: Library, index: Index) -> None:
         for event in _beginnings(place, unknown):
             if isinstance(event, RunDescribed) and event.run in unknown:
                 index.describe(
-                    event.run, name=event.name or "", titled=event.titled,
+                    event.run, place.source.agent, name=event.name or "", titled=event.titled,
                     project=event.project or "", branch=event.branch or "",
                 )  # fmt: skip
-    for run in unknown:
-        index.describe(run)
+    for run, agent in unknown.items():
+        index.describe(run, agent)
     index.commit()
 
 
-def _beginnings(place: Place, unknown: set[str]) -> list[Event]:
+def _beginnings(place: Place, unknown: dict[str, str]) -> list[Event]:
     """How the unknown runs of a source begin; a source of many runs may tell of others too."""
     run, agent = place.source.run, place.source.agent
-    wanted = {run} & unknown if run else {one for one in unknown if one.startswith(f"{agent}/")}
+    wanted = {one for one, of in unknown.items() if (one == run if run else of == agent)}
     if not wanted:
         return []
     try:

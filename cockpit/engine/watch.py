@@ -261,6 +261,7 @@ class Watcher(threading.Thread):
             if isinstance(event, RunDescribed):
                 self._index.describe(
                     event.run,
+                    event.run.partition("/")[0],
                     name=event.name or "",
                     titled=event.titled,
                     project=event.project or "",

@@ -20,7 +20,7 @@ from cockpit.core.call import Call, Cursor, Source
 from cockpit.core.tokens import Tokens
 from cockpit.journal import kinds, paths
 
-VERSION = 2
+VERSION = 3
 PENDING_LIMIT = 8_000
 
 Price = Callable[[Call], int | None]
@@ -93,6 +93,7 @@ class Index:
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self.kinds = kinds.Kinds(database)
+        self._moved: set[str] = set()
         self._pending: _Merged = {}
         self._pending_price: Price = _unpriced
 
@@ -102,12 +103,15 @@ class Index:
 
         Raises:
             IndexBusyError: when another process holds it for writing.
-            FileNotFoundError: when it is to be read only and does not exist.
+            FileNotFoundError: when it is to be read only and does not exist in this version.
         """
         if read_only:
             if not path.exists():
                 raise FileNotFoundError(path)
             database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            if _version(database) != VERSION:
+                database.close()
+                raise FileNotFoundError(f"{path} is of another version")
             return cls(database, None)
         paths.private(path.parent)
         lock = _locked(path.with_suffix(".lock"))
@@ -130,6 +134,14 @@ class Index:
         """Makes everything since the last commit durable at once."""
         self._flush()
         self._database.commit()
+
+    def rollback(self) -> None:
+        """Forgets everything since the last commit, as a crash would."""
+        self._pending = {}
+        self._database.rollback()
+        self._numbers.clear()
+        self._names.clear()
+        self.kinds = kinds.Kinds(self._database)
 
     # --- sources
 
@@ -167,7 +179,9 @@ class Index:
         if number is None:
             self._database.execute(
                 "INSERT INTO runs (run, agent, session, parent, modified) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (run) DO UPDATE SET parent = coalesce(excluded.parent, parent)",
+                " ON CONFLICT (run) DO UPDATE SET parent = coalesce(excluded.parent, parent),"
+                " session = coalesce(nullif(session, ''), excluded.session),"
+                " modified = iif(modified, modified, excluded.modified)",
                 (run, agent, session, parent, modified),
             )
             row = self._database.execute("SELECT number FROM runs WHERE run = ?", (run,)).fetchone()
@@ -176,7 +190,14 @@ class Index:
         return number
 
     def describe(
-        self, run: str, *, name: str = "", titled: bool = False, project: str = "", branch: str = ""
+        self,
+        run: str,
+        agent: str,
+        *,
+        name: str = "",
+        titled: bool = False,
+        project: str = "",
+        branch: str = "",
     ) -> None:
         """Remembers what a run is about; empty texts leave what was known, a title wins as name."""
         self._database.execute(
@@ -185,7 +206,7 @@ class Index:
             f" name = coalesce({'excluded.name, name' if titled else 'name, excluded.name'}),"
             " project = coalesce(nullif(project, ''), excluded.project, ''),"
             " branch = coalesce(excluded.branch, branch)",
-            (run, run.partition("/")[0], name, project, branch),
+            (run, agent, name, project, branch),
         )
 
     def runs(self) -> dict[int, IndexedRun]:
@@ -200,11 +221,10 @@ class Index:
             for row in rows
         }
 
-    def undescribed(self) -> set[str]:
-        """Runs whose project was never looked for."""
-        return {
-            row[0] for row in self._database.execute("SELECT run FROM runs WHERE project IS NULL")
-        }
+    def undescribed(self) -> dict[str, str]:
+        """Runs whose project was never looked for, with their agents."""
+        rows = self._database.execute("SELECT run, agent FROM runs WHERE project IS NULL")
+        return dict(rows.fetchall())
 
     # --- calls
 
@@ -303,6 +323,8 @@ class Index:
         changed = self._row(row[0], owner, largest, nano)
         if changed == stored:
             return None
+        if owner != stored[1]:
+            self._moved |= {self._name(stored[1]), self._name(owner)}
         self._database.execute(_REPLACE, changed)
         added = largest.tokens - known.tokens
         delta = None if nano is None else nano - (stored[_NANO] or 0)
@@ -318,6 +340,11 @@ class Index:
             (known, claims),
         )
         return int(rows.fetchone()[0])
+
+    def moved(self) -> set[str]:
+        """Runs that lost a call to another run, or won one, since this was last asked."""
+        moved, self._moved = self._moved, set()
+        return moved
 
     def _name(self, number: int) -> str:
         if number not in self._names:
@@ -349,7 +376,7 @@ class Index:
         row = self._database.execute("SELECT value FROM meta WHERE key = 'prices'").fetchone()
         if row and row[0] == fingerprint:
             return 0
-        rows = self._database.execute("SELECT * FROM calls").fetchall()
+        rows = self._database.execute("SELECT * FROM calls")
         changes = [
             (nano, row[0]) for row in rows if (nano := price(self._call(row, None))) != row[_NANO]
         ]
@@ -379,6 +406,7 @@ class Index:
             mark=kind.mark,
             reason=kind.reason,
             lifetime_ms=kind.lifetime_ms,
+            window=kind.window,
             tools=self.kinds.tools(row[5]),
             tokens=Tokens(*row[6:12]),
             searches=row[12],
@@ -437,8 +465,7 @@ def _writable(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
+    if _version(database) != VERSION:
         for kind, name in database.execute(
             "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
         ).fetchall():
@@ -446,3 +473,7 @@ def _writable(path: Path) -> sqlite3.Connection:
         database.executescript(_SCHEMA + kinds.SCHEMA)
         database.execute(f"PRAGMA user_version = {VERSION}")
     return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])

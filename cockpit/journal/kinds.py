@@ -10,7 +10,7 @@ from cockpit.core.price import Mark
 SCHEMA = """
 CREATE TABLE kinds (
     kind INTEGER PRIMARY KEY, model TEXT, provider TEXT, tier TEXT, geo TEXT, mark TEXT,
-    reason TEXT, lifetime_ms INTEGER);
+    reason TEXT, lifetime_ms INTEGER, window INTEGER);
 CREATE TABLE toolsets (toolset INTEGER PRIMARY KEY, tools TEXT);
 """
 
@@ -25,6 +25,7 @@ class Kind(Struct, frozen=True):
     mark: Mark = "exact"
     reason: str = ""
     lifetime_ms: int | None = None
+    window: int | None = None
 
 
 class Kinds:
@@ -40,13 +41,14 @@ class Kinds:
     def number(self, call: Call) -> int:
         """The number of the call's kind."""
         kind = (
-            call.model, call.provider, call.tier, call.geo, call.mark, call.reason, call.lifetime_ms
+            call.model, call.provider, call.tier, call.geo, call.mark, call.reason,
+            call.lifetime_ms, call.window,
         )  # fmt: skip
         number = self._kinds.get(kind)
         if number is None:
             found = self._database.execute(
                 "SELECT kind FROM kinds WHERE (model, provider, tier, geo, mark, reason)"
-                " = (?, ?, ?, ?, ?, ?) AND lifetime_ms IS ?",
+                " = (?, ?, ?, ?, ?, ?) AND lifetime_ms IS ? AND window IS ?",
                 kind,
             ).fetchone()
             number = self._kinds[kind] = found[0] if found else self._add("kinds", kind)
