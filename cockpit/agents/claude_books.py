@@ -136,11 +136,12 @@ class _Shape:
         """Takes in an answer, if it is written in the way that can be read quickly."""
         message = _MESSAGE(line, _HEAD_LENGTH + len(self.head))
         tail = _TAIL(line, line.rfind(STOP_REASON)) if message else None
-        if message is None or tail is None:
+        model = _text(message[2] or message[4] or b"") if message else ""
+        if message is None or tail is None or model in ("", SYNTHETIC):
             return
         self.answers = self.head + message[1]
         self.named = message[3]
-        self.model = _text(message[2] or message[4])
+        self.model = model
         self.between = tail[1]
         self.tier = _tier(_text(tail[2]), "")
         self.geo = _geo(_text(tail[3] or b""))
@@ -266,10 +267,7 @@ class _Reading:
         block = self._block
         if not block.startswith(NO_STOP, usage - len(NO_STOP)):
             answer.stopped = block.rfind(STOPPED, usage - 120, usage) > 0 or answer.stopped
-            if not answer.tools and block.find(MORE_TOOLS, content, usage) > 0:
-                _add_tools(answer, block, content, usage)
-                return
-        if block.startswith(TOOL, content):
+        if block.startswith(TOOL, content) or block.find(MORE_TOOLS, content, usage) > 0:
             _add_tools(answer, block, content, usage)
 
     def _close(self) -> None:

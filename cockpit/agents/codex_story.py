@@ -26,8 +26,7 @@ def story(block: bytes, source: Source, memory: bytes) -> list[e.Event]:
 class _Telling:
     """One pass over a block.
 
-    `_ended` are the tools whose answer was told already, `_owed` whether the model was asked and
-    has not answered.
+    `_owed` tells whether the model was asked and has not answered.
     """
 
     def __init__(self, source: Source, memory: Memory) -> None:
@@ -35,8 +34,6 @@ class _Telling:
         self._source = source
         self._at = memory.asked
         self._owed = memory.asked > 0
-        self._ended: set[str] = set()
-        self._prompt = ""
 
     def of(self, entry: Table) -> Iterator[e.Event]:
         """Events of one line."""
@@ -127,9 +124,6 @@ class _Telling:
         )
 
     def _answer(self, item: Table) -> Iterator[e.Event]:
-        tool = _id(item)
-        if tool in self._ended:
-            return
         output = item.get("output")
         told = loose.table(output)
         text = loose.body(told.get("content") if told else output)
@@ -137,7 +131,7 @@ class _Telling:
         yield e.ToolEnded(
             run=self._run,
             at=self._at,
-            tool=tool,
+            tool=_id(item),
             ok=told.get("success") is not False and _succeeded(text),
             output=text,
         )
@@ -155,6 +149,7 @@ class _Telling:
                 yield from self._completed(loose.table(event.get("item")))
             case "task_started" | "turn_started":
                 window = loose.count(event.get("model_context_window"))
+                self._owed = True
                 if window:
                     yield e.RunDescribed(run=run, at=at, window=window)
                 yield e.CallStarted(run=run, at=at)
@@ -194,20 +189,18 @@ class _Telling:
                 yield e.ReplyGiven(run=self._run, at=self._at, text=clean(text))
 
     def _prompted(self, text: str) -> Iterator[e.Event]:
-        """A prompt; some versions write it in two ways one after the other."""
         given = clean(text.strip())
-        if given and given != self._prompt:
-            self._prompt, self._owed = given, True
+        if given:
+            self._owed = True
             yield e.PromptGiven(run=self._run, at=self._at, text=given)
 
     def _patched(self, event: Table) -> e.Event:
-        tool = _id(event)
-        self._ended.add(tool)
+        """How a patch went, with what it changed; the tool's own answer follows and adds nothing."""
         ok = event.get("success") is not False
         return e.ToolEnded(
             run=self._run,
             at=self._at,
-            tool=tool,
+            tool=_id(event),
             ok=ok,
             output=loose.body(event.get("stdout") if ok else event.get("stderr")),
             diff=_diff(loose.table(event.get("changes"))),
