@@ -56,9 +56,15 @@ class Cline:
         if not isinstance(document, dict):
             return Books(bad_lines=1, memory=memory)
         messages = loose.tables(document.get("messages"))
-        found = [call for message in messages for call in _calls(message, source)]
+        found: list[Call] = []
+        bad = 0
+        for message in messages:
+            try:
+                found.extend(_calls(message, source))
+            except ValueError:
+                bad += 1
         told = [mark_ for message in messages for mark_, _ in _parts(message)]
-        return Books(found, 0, keep(memory, [*told, _state_of(document)]))
+        return Books(found, bad, keep(memory, [*told, _state_of(document)]))
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[e.Event]:
         told, document = recall(memory), loose.table(loose.decode(block))
@@ -126,15 +132,15 @@ def _calls(message: Table, source: Source) -> Iterator[Call]:
 
 
 def _tokens(metrics: Table) -> Tokens:
-    given = loose.count(metrics.get("inputTokens"))
-    read = loose.count(metrics.get("cacheReadTokens"))
-    write = loose.count(metrics.get("cacheWriteTokens"))
+    given = loose.figure(metrics.get("inputTokens"))
+    read = loose.figure(metrics.get("cacheReadTokens"))
+    write = loose.figure(metrics.get("cacheWriteTokens"))
     return Tokens(
         input=given - read - write if given >= read + write else given,
         cache_write_5m=write,
         cache_read=read,
-        output=loose.count(metrics.get("outputTokens")),
-        reasoning=loose.count(metrics.get("reasoningTokens")),
+        output=loose.figure(metrics.get("outputTokens")),
+        reasoning=loose.figure(metrics.get("reasoningTokens")),
     )
 
 

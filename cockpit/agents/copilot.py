@@ -70,8 +70,11 @@ class Copilot:
         for line in loose.objects(block, having=b"okens"):
             if line is None:
                 bad += 1
-            else:
+                continue
+            try:
                 found.extend(_calls(line, source, seen))
+            except ValueError:
+                bad += 1
         return Books(found, bad, loose.pack(seen))
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[e.Event]:
@@ -151,14 +154,14 @@ def _rest(model: str, metrics: Table, source: Source, at: int, seen: Seen) -> Ca
 
 
 def _tokens(usage: Table) -> Tokens:
-    read = loose.count(usage.get("cacheReadTokens"))
-    write = loose.count(usage.get("cacheWriteTokens"))
+    read = loose.figure(usage.get("cacheReadTokens"))
+    write = loose.figure(usage.get("cacheWriteTokens"))
     return Tokens(
-        input=max(0, loose.count(usage.get("inputTokens")) - read - write),
+        input=max(0, loose.figure(usage.get("inputTokens")) - read - write),
         cache_write_5m=write,
         cache_read=read,
-        output=loose.count(usage.get("outputTokens")),
-        reasoning=loose.count(usage.get("reasoningTokens")),
+        output=loose.figure(usage.get("outputTokens")),
+        reasoning=loose.figure(usage.get("reasoningTokens")),
     )
 
 
@@ -249,12 +252,12 @@ def _tool_events(kind: str, data: Table, run: str, at: int) -> Iterator[e.Event]
         )
     elif kind == "tool.execution_complete":
         result, error = loose.table(data.get("result")), loose.table(data.get("error"))
-        exit_code = loose.count(loose.table(data.get("shellExecution")).get("exitCode"))
+        exit_code = loose.table(data.get("shellExecution")).get("exitCode")
         yield e.ToolEnded(
             run=run,
             at=at,
             tool=tool,
-            ok=data.get("success") is True and not exit_code,
+            ok=data.get("success") is True and exit_code in (0, None),
             output=loose.body(result.get("content") or error.get("message")),
             diff=_diff(loose.text(result.get("detailedContent"))),
         )

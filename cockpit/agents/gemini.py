@@ -88,9 +88,10 @@ class Gemini:
                 bad += 1
                 continue
             told.extend(_ids(message))
-            call = _call(message, source)
-            if call is not None:
-                found.append(call)
+            try:
+                found.extend(_calls(message, source))
+            except ValueError:
+                bad += 1
         told.extend(mark(id_.decode("utf-8", "replace")) for id_ in _LINE_ID.findall(block))
         return Books(found, bad, keep(memory, told))
 
@@ -131,21 +132,21 @@ def _ids(message: Table) -> Iterator[int]:
         yield mark(loose.text(tool.get("id")))
 
 
-def _call(message: Table, source: Source) -> Call | None:
+def _calls(message: Table, source: Source) -> Iterator[Call]:
     told, id_ = loose.table(message.get("tokens")), loose.text(message.get("id"))
     if message.get("type") != "gemini" or not told or not id_:
-        return None
-    read, thoughts = loose.count(told.get("cached")), loose.count(told.get("thoughts"))
-    return Call(
+        return
+    read, thoughts = loose.figure(told.get("cached")), loose.figure(told.get("thoughts"))
+    yield Call(
         id=f"gemini:{id_}",
         run=source.run,
         at=loose.instant(message.get("timestamp")),
         model=loose.name(message.get("model")),
         provider="google",
         tokens=Tokens(
-            input=max(0, loose.count(told.get("input")) - read) + loose.count(told.get("tool")),
+            input=max(0, loose.figure(told.get("input")) - read) + loose.figure(told.get("tool")),
             cache_read=read,
-            output=loose.count(told.get("output")) + thoughts,
+            output=loose.figure(told.get("output")) + thoughts,
             reasoning=thoughts,
         ),
         tools=tuple(loose.name(t.get("name")) for t in loose.tables(message.get("toolCalls"))),

@@ -117,18 +117,18 @@ class _Reading:
         tools = tuple(self.memory.tools) if run == self.source.run else ()
         self.memory.tools = []
         id_ = loose.name(payload.get("message_id"))
+        try:
+            tokens = _tokens(usage)
+        except ValueError:
+            self.bad_lines += 1
+            return
         self.calls.append(
             Call(
                 id=id_ or f"{run}:{at}",
                 run=run,
                 at=at,
                 model=self.memory.model,
-                tokens=Tokens(
-                    input=loose.count(usage.get("input_other")),
-                    cache_write_5m=loose.count(usage.get("input_cache_creation")),
-                    cache_read=loose.count(usage.get("input_cache_read")),
-                    output=loose.count(usage.get("output")),
-                ),
+                tokens=tokens,
                 window=loose.count(payload.get("max_context_tokens")) or None,
                 tools=tools,
             )
@@ -152,6 +152,15 @@ class _Reading:
         inner = loose.table(payload.get("event"))
         if inner.get("type") != "SubagentEvent":
             self.take(inner, child, at)
+
+
+def _tokens(usage: Table) -> Tokens:
+    return Tokens(
+        input=loose.figure(usage.get("input_other")),
+        cache_write_5m=loose.figure(usage.get("input_cache_creation")),
+        cache_read=loose.figure(usage.get("input_cache_read")),
+        output=loose.figure(usage.get("output")),
+    )
 
 
 def _first(source: Source, at: int) -> Iterator[e.Event]:

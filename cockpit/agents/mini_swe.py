@@ -62,8 +62,15 @@ class MiniSwe:
             return Books(bad_lines=1, memory=memory)
         messages = loose.tables(document.get("messages"))
         run = _run(messages, source)
-        found = [call for message in messages for call in _calls(message, run, document)]
-        return Books(found, 0, keep(memory, [_mark(run, place) for place in range(len(messages))]))
+        found: list[Call] = []
+        bad = 0
+        for message in messages:
+            try:
+                found.extend(_calls(message, run, document))
+            except ValueError:
+                bad += 1
+        told = [_mark(run, place) for place in range(len(messages))]
+        return Books(found, bad, keep(memory, told))
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[e.Event]:
         document, told = _document(block), recall(memory)
@@ -166,15 +173,15 @@ def _calls(message: Table, run: str, document: Table) -> Iterator[Call]:
 
 def _tokens(usage: Table) -> Tokens:
     details = loose.table(usage.get("prompt_tokens_details"))
-    read = loose.count(details.get("cached_tokens"))
-    write = loose.count(details.get("cache_write_tokens") or details.get("cache_creation_tokens"))
+    read = loose.figure(details.get("cached_tokens"))
+    write = loose.figure(details.get("cache_write_tokens") or details.get("cache_creation_tokens"))
     thought = loose.table(usage.get("completion_tokens_details")).get("reasoning_tokens")
     return Tokens(
-        input=max(0, loose.count(usage.get("prompt_tokens")) - read - write),
+        input=max(0, loose.figure(usage.get("prompt_tokens")) - read - write),
         cache_write_5m=write,
         cache_read=read,
-        output=loose.count(usage.get("completion_tokens")),
-        reasoning=loose.count(thought),
+        output=loose.figure(usage.get("completion_tokens")),
+        reasoning=loose.figure(thought),
     )
 
 
@@ -201,7 +208,7 @@ def _events(message: Table, run: str, at: int) -> Iterator[e.Event]:
         case "assistant":
             yield from _answer(message, run, at, said)
         case "tool":
-            failed = loose.count(extra.get("returncode")) or extra.get("exception_info")
+            failed = extra.get("returncode") not in (0, None) or extra.get("exception_info")
             yield e.ToolEnded(
                 run=run,
                 at=at,

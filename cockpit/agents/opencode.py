@@ -136,7 +136,8 @@ class _Reading:
         self.touched: set[str] = set()
 
     def run(self, since: int) -> tuple[Books, list[Event]]:
-        told = {loose.text(session["id"]) for session in self.rows.sessions_since(since)}
+        changed = {loose.text(row["id"]): row for row in self.rows.sessions_since(since)}
+        told = set(changed)
         self.touched |= set() if self.was.begun else told
         kept = self.rows.still_has("message", *self.was.message)
         after = self.was.message[0] if kept else 0
@@ -144,7 +145,7 @@ class _Reading:
             self.take_message(message, told)
         for part in self.parts(told):
             self.take_part(part)
-        self.take_sessions(since)
+        self.take_sessions(changed)
         self.forget()
         self.events.sort(key=lambda event: event.at)
         return Books(self.calls, self.bad_lines, loose.pack(self.next)), self.events
@@ -167,20 +168,21 @@ class _Reading:
         failed = bool(message.get("error"))
         if not failed and not loose.table(message.get("time")).get("completed"):
             self.next.message_open.append(row.id)
-        call = self.call(row, message)
-        if call is not None:
-            self.calls.append(call)
+        try:
+            self.calls.extend(self.call(row, message))
+        except ValueError:
+            self.bad_lines += 1
         if failed and (row.session in told or self.was.begun):
             self.touched.add(row.session)
             self.events.extend(failure_events(f"opencode/{row.session}", message))
 
-    def call(self, row: MessageRow, message: loose.Table) -> Call | None:
+    def call(self, row: MessageRow, message: loose.Table) -> Iterator[Call]:
         tokens = _tokens(loose.table(message.get("tokens")))
         if not tokens.total:
-            return None
+            return
         time = loose.table(message.get("time"))
         created = loose.instant(time.get("created"))
-        return Call(
+        yield Call(
             id=f"opencode:{self.rows.original(row.id, created)}",
             run=f"opencode/{row.session}",
             at=loose.instant(time.get("completed")) or created,
@@ -207,9 +209,8 @@ class _Reading:
             self.touched.add(row.session)
             self.events.extend(told)
 
-    def take_sessions(self, since: int) -> None:
+    def take_sessions(self, changed: dict[str, loose.Table]) -> None:
         """Tells of sessions that are new to us or have another title."""
-        changed = {loose.text(row["id"]): row for row in self.rows.sessions_since(since)}
         for id_ in self.touched | (self.was.titles.keys() & changed.keys()):
             session = changed.get(id_) or self.rows.session(id_)
             if session is None:
@@ -226,9 +227,9 @@ class _Reading:
 def _tokens(told: loose.Table) -> Tokens:
     """Usage as OpenCode stores it; `total` tells whether `output` already holds the reasoning."""
     cache = loose.table(told.get("cache"))
-    given, output = loose.count(told.get("input")), loose.count(told.get("output"))
-    reasoning = loose.count(told.get("reasoning"))
-    read, write = loose.count(cache.get("read")), loose.count(cache.get("write"))
+    given, output = loose.figure(told.get("input")), loose.figure(told.get("output"))
+    reasoning = loose.figure(told.get("reasoning"))
+    read, write = loose.figure(cache.get("read")), loose.figure(cache.get("write"))
     inside = loose.count(told.get("total")) == given + read + write + output
     return Tokens(
         input=given,

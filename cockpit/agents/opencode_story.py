@@ -121,7 +121,7 @@ def _tool_events(
             run=run,
             at=loose.instant(time.get("end")) or at,
             tool=tool,
-            ok=status == "completed" and not loose.count(details.get("exit")),
+            ok=status == "completed" and details.get("exit") in (0, None),
             output=loose.body(state.get("output") or state.get("error")),
             diff=loose.body(details.get("diff")),
         )

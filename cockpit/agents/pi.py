@@ -55,9 +55,10 @@ class Pi:
             if line is None:
                 bad += 1
                 continue
-            call = _call(loose.table(line.get("message")), source)
-            if call is not None:
-                found.append(call)
+            try:
+                found.extend(_calls(loose.table(line.get("message")), source))
+            except ValueError:
+                bad += 1
         told = memory == CAVEAT_TOLD or any(call.reason for call in found)
         return Books(found, bad, CAVEAT_TOLD if told else b"")
 
@@ -83,20 +84,20 @@ def _is_split_wrong(message: Table) -> bool:
     return bool(writes) and message.get("api") == "openai-completions"
 
 
-def _call(message: Table, source: Source) -> Call | None:
+def _calls(message: Table, source: Source) -> Iterator[Call]:
     usage = loose.table(message.get("usage"))
     tokens = Tokens(
-        input=loose.count(usage.get("input")),
-        cache_write_5m=loose.count(usage.get("cacheWrite")),
-        cache_read=loose.count(usage.get("cacheRead")),
-        output=loose.count(usage.get("output")),
-        reasoning=loose.count(usage.get("reasoning")),
+        input=loose.figure(usage.get("input")),
+        cache_write_5m=loose.figure(usage.get("cacheWrite")),
+        cache_read=loose.figure(usage.get("cacheRead")),
+        output=loose.figure(usage.get("output")),
+        reasoning=loose.figure(usage.get("reasoning")),
     )
     if message.get("role") != "assistant" or not tokens.total:
-        return None
+        return
     at, model = loose.instant(message.get("timestamp")), loose.name(message.get("model"))
     wrong = _is_split_wrong(message)
-    return Call(
+    yield Call(
         id=loose.name(message.get("responseId")) or f"pi:{at}:{model}:{tokens.total}",
         run=source.run,
         at=at,

@@ -67,7 +67,10 @@ class Qwen:
                 bad += 1
             elif line.get("type") == "assistant" and line.get("usageMetadata"):
                 model = loose.name(line.get("model")) or model or _model_beside(source)
-                found.append(_call(line, source, model))
+                try:
+                    found.append(_call(line, source, model))
+                except ValueError:
+                    bad += 1
         return Books(found, bad, model.encode("utf-8", "replace"))
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[e.Event]:
@@ -110,12 +113,12 @@ def _call(line: Table, source: Source, model: str) -> Call:
 
 def _tokens(usage: Table) -> Tokens:
     prompt, read = (
-        loose.count(usage.get("promptTokenCount")),
-        loose.count(usage.get("cachedContentTokenCount")),
+        loose.figure(usage.get("promptTokenCount")),
+        loose.figure(usage.get("cachedContentTokenCount")),
     )
     output, thoughts = (
-        loose.count(usage.get("candidatesTokenCount")),
-        loose.count(usage.get("thoughtsTokenCount")),
+        loose.figure(usage.get("candidatesTokenCount")),
+        loose.figure(usage.get("thoughtsTokenCount")),
     )
     apart = loose.count(usage.get("totalTokenCount")) == prompt + output + thoughts
     return Tokens(

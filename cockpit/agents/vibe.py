@@ -156,13 +156,16 @@ class _Reading:
         usage = loose.table(result.get("usage"))
         if usage:
             self.memory.model = self.memory.model or _model_beside(self.source)
-            self.calls.append(self.call(loose.text(payload.get("action_id")), result, usage))
+            try:
+                self.calls.append(self.call(loose.text(payload.get("action_id")), result, usage))
+            except ValueError:
+                self.bad_lines += 1
         elif loose.text(outer.get("type")).startswith("completion_") and not result:
             said = loose.body(outer.get("error") or outer.get("message"))
             self.events.append(e.CallFailed(run=self.run, at=self.memory.at, message=said))
 
     def call(self, action: str, result: Table, usage: Table) -> Call:
-        read = loose.count(usage.get("cached_input_tokens"))
+        read = loose.figure(usage.get("cached_input_tokens"))
         parts = loose.tables(result.get("parts"))
         return Call(
             id=f"vibe:{action}",
@@ -171,9 +174,9 @@ class _Reading:
             requested=self.memory.at,
             model=self.memory.model,
             tokens=Tokens(
-                input=max(0, loose.count(usage.get("input_tokens")) - read),
+                input=max(0, loose.figure(usage.get("input_tokens")) - read),
                 cache_read=read,
-                output=loose.count(usage.get("output_tokens")),
+                output=loose.figure(usage.get("output_tokens")),
             ),
             tools=tuple(loose.name(p.get("name")) for p in parts if p.get("type") == "tool_call"),
         )
@@ -253,7 +256,7 @@ def _tool_events(entry: Table, run: str) -> Iterator[e.Event]:
         content = loose.table(output.get("structured_content"))
         told = [loose.text(content.get(key)) for key in ("stdout", "stderr", "content")]
         shown = loose.table(state.get("display"))
-        failed = shown.get("success") is False or loose.count(content.get("returncode"))
+        failed = shown.get("success") is False or content.get("returncode") not in (0, None)
         yield e.ToolEnded(
             run=run,
             at=loose.instant(entry.get("updatedAt")),
