@@ -38,6 +38,7 @@ USAGE_OBJECT = b'"usage":{"input_tokens":'
 STOP_REASON = b'],"stop_reason":'
 STOPPED = b'],"stop_reason":"'
 CLOSING = ord("}")
+LAST = b'Z"}'
 TOOL = b'{"type":"tool_use","id":"'
 MORE_TOOLS = b'},{"type":"tool_use","id":"'
 SIDECHAIN = b'"isSidechain":true'
@@ -201,7 +202,7 @@ class _Reading:
         starts = block.startswith
         end, start = len(block), len(BOM) if starts(BOM) else 0
         users = answers = same = told = after = NEW_LINE
-        rest, answer = 0, self._answer
+        rest = 0
         while start < end:
             stop = find(NEW_LINE, start)
             if stop < 0:
@@ -213,19 +214,24 @@ class _Reading:
                 usage = rfind(told, max(body, stop - TAIL_LIMIT), stop)
                 comma = stop - rest
                 digits = block[usage + len(told) : comma]
-                if answer and usage > 0 and digits.isdigit() and starts(after, comma):
-                    answer.output = max(answer.output, int(digits))
-                    self._grow(answer, usage, body + len(same))
+                if (
+                    usage > 0
+                    and digits.isdigit()
+                    and starts(after, comma)
+                    and starts(LAST, stop - len(LAST))
+                ):
+                    self._grow(int(digits), usage, body + len(same))
                 else:
                     self._long(start, stop)
             elif starts(users, body) and block[stop - 1] == CLOSING:
                 pass
-            elif starts(answers, body) and (first := self._first(start, body, stop)):
-                answer = first
+            elif starts(answers, body) and (answer := self._first(start, body, stop)):
                 same, told, after, rest = answer.same, answer.told, answer.after, answer.rest
             else:
                 self._long(start, stop)
                 users, answers = self._shape.users, self._shape.answers
+            if self._answer is None:
+                same = NEW_LINE
             start = stop + 1
         self._close()
         self._finish()
@@ -247,7 +253,7 @@ class _Reading:
             not block.startswith(shape.between, digits)
             or not block.startswith(ENDING, ending)
             or block.find(b'"', request, stop) != ending
-            or not block.endswith(b'Z"}', stop - 3, stop)
+            or not block.startswith(LAST, stop - len(LAST))
         ):
             return None
         self._close()
@@ -259,12 +265,16 @@ class _Reading:
         answer.after = block[digits : ending + len(ENDING)]
         answer.rest = stop - digits
         self._answer = answer
-        self._grow(answer, usage, content)
+        self._grow(0, usage, content)
         return answer
 
-    def _grow(self, answer: _Answer, usage: int, content: int) -> None:
-        """Notes whether a line tells the end of the message, and its tools."""
-        block = self._block
+    def _grow(self, output: int, usage: int, content: int) -> None:
+        """Adds to the message what one of its lines tells: output, whether it ended, tools."""
+        block, answer = self._block, self._answer
+        if answer is None:
+            return
+        if output > answer.output:
+            answer.output = output
         if not block.startswith(NO_STOP, usage - len(NO_STOP)):
             answer.stopped = block.rfind(STOPPED, usage - 120, usage) > 0 or answer.stopped
         if block.startswith(TOOL, content) or block.find(MORE_TOOLS, content, usage) > 0:
