@@ -221,6 +221,13 @@ class ClockExpired(Event, frozen=True, tag="clock_expired"):
     action: str
 
 
+class SpendCounted(Event, frozen=True, tag="spend_counted"):
+    """The books were counted: nano-dollars of the whole machine by quarters of an hour since the
+    epoch, of all runs whether shown or not. Quarters that are not named are too old to matter."""
+
+    quarters: dict[int, int]
+
+
 class HoldPlaced(Event, frozen=True, tag="hold_placed"):
     """Money was reserved before a call left, in `scope` and every scope above it."""
 

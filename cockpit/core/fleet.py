@@ -115,6 +115,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     spark_at: int = 0
     open_tools: tuple[Tool, ...] = ()
     failure: str = ""
+    failure_key: str = ""
     failures: int = 0
     budget: Budget | None = None
     budget_by: str = ""

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from cockpit.core import events as e
 from cockpit.core.cache import CacheWindow
+from cockpit.core.failure import sentence, signature
 from cockpit.core.feed import notice_of
 from cockpit.core.fleet import (
     GAP_LIMIT,
@@ -25,6 +26,8 @@ FEED_LENGTH = 200
 OPEN_TOOLS_LIMIT = 32
 CAVEATS_LIMIT = 8
 ANCESTORS_LIMIT = 16
+LAST_WORDS = 30_000
+"""An agent may still write so long after it was stopped; what comes later is a new beginning."""
 
 
 def fold(fleet: Fleet, event: e.Event) -> Fleet:
@@ -34,6 +37,8 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
     notice = notice_of(event)
     if notice is not None:
         fleet = replace(fleet, feed=(*fleet.feed, notice)[-FEED_LENGTH:])
+    if isinstance(event, e.SpendCounted):
+        return replace(fleet, spent=event.quarters)
     if isinstance(event, e.CallSettled):
         fleet = _booked(fleet, event)
     if not event.run:
@@ -73,6 +78,38 @@ def fold_all(fleet: Fleet, events: Iterable[e.Event]) -> Fleet:
     for event in events:
         fleet = fold(fleet, event)
     return fleet
+
+
+def reopened(fleet: Fleet, part: Fleet, decided: Fleet) -> Fleet:
+    """The fleet with the runs of `part`, each folded from its beginning, in place of what was known.
+
+    What the operator, the settings and the machine decided about a run is in no transcript: it
+    stays, or comes from `decided`, the fold of the journal.
+    """
+    runs = dict(fleet.runs)
+    for run in part.runs.values():
+        known = fleet.runs.get(run.id) or decided.runs.get(run.id)
+        runs[run.id] = run if known is None else _decided(run, known)
+    feed = sorted({*fleet.feed, *part.feed}, key=lambda notice: notice.at)
+    return replace(fleet, runs=runs, feed=tuple(feed[-FEED_LENGTH:]))
+
+
+def _decided(run: Run, known: Run) -> Run:
+    stopping = known.stopping
+    if stopping is not None and _is_over(stopping):
+        ended = stopping.since + stopping.took_ms + LAST_WORDS
+        stopping = None if run.last_event > ended else stopping
+    return replace(
+        run,
+        pid=known.pid,
+        pid_created=known.pid_created,
+        authority=known.authority,
+        process_gone=known.process_gone,
+        budget=known.budget,
+        budget_by=known.budget_by,
+        warned=known.warned,
+        stopping=stopping,
+    )
 
 
 def _without(fleet: Fleet, run: str) -> Fleet:
@@ -176,6 +213,7 @@ def _prompted(run: Run, event: e.PromptGiven) -> Run:
         outcome="",
         failures=0,
         failure="",
+        failure_key="",
         open_tools=(),
         action=one_line(event.text),
     )
@@ -284,12 +322,16 @@ def _tool_ended(run: Run, event: e.ToolEnded) -> Run:
     ended = next((tool for tool in run.open_tools if tool.id == event.tool), None)
     left = tuple(tool for tool in run.open_tools if tool.id != event.tool)
     if event.ok:
-        return replace(run, open_tools=left, failures=0, failure="")
-    failure = one_line(
-        f"{ended.name} {ended.summary}: {event.output}" if ended else event.output, 120
+        return replace(run, open_tools=left, failures=0, failure="", failure_key="")
+    call = f"{ended.name} {ended.summary}" if ended else ""
+    key = signature(call, event.output)
+    return replace(
+        run,
+        open_tools=left,
+        failures=run.failures + 1 if key == run.failure_key else 1,
+        failure=sentence(call, event.output),
+        failure_key=key,
     )
-    failures = run.failures + 1 if failure == run.failure else 1
-    return replace(run, open_tools=left, failures=failures, failure=failure)
 
 
 def _budgeted(run: Run, event: e.BudgetSet) -> Run:

@@ -30,8 +30,11 @@ _DROPPED: dict[int, str | None] = dict.fromkeys(
         0xFFA0,
         *range(0xFFF0, 0xFFFC),
         *range(0xE0000, 0xE1000),
+        *range(0x1F3FB, 0x1F400),
     ]
 )
+_DROPPED |= {0x1F1E6 + place: chr(ord("A") + place) for place in range(26)}
+"""Skin tones go and flags become their letters: terminals disagree about how wide they are."""
 
 
 def clean(text: str, limit: int = BODY_LIMIT) -> str:
