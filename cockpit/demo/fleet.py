@@ -29,6 +29,7 @@ from cockpit.demo.prices import price_file
 from cockpit.demo.workspace import git_identity, make_workspace
 
 STAGGER_S = 0.15
+START_S = 30.0
 STOP_S = 8.0
 
 FORK_SAFE = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
@@ -47,6 +48,10 @@ _AGENT_HOMES = {
     "XDG_STATE_HOME": ".local/state",
     "XDG_CACHE_HOME": ".cache",
 }
+
+
+class DemoError(RuntimeError):
+    """The demo could not start; the text says why."""
 
 
 class Demo:
@@ -128,8 +133,7 @@ class Demo:
         self._nursery = await self._spawn("nursery", str(self.root), ROOM)
         self._provider = await self._spawn("provider", "--time-scale", str(self.time_scale))
         await asyncio.to_thread(self._make_workspaces)
-        assert self._provider.stdout is not None
-        announced = msgspec.json.decode(await self._provider.stdout.readline())
+        announced = await self._announced(self._provider)
         self.url, self.lifetimes_s = announced["url"], announced["lifetimes_s"]
         self._write_prices()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._bear())]
@@ -145,8 +149,19 @@ class Demo:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
+                cwd=self.root,
                 env={**os.environ, **git_identity(self.home), **self.environment(), **FORK_SAFE},
             )
+
+    async def _announced(self, provider: asyncio.subprocess.Process) -> dict[str, Any]:
+        """The first line of the provider: its address."""
+        assert provider.stdout is not None
+        line = await asyncio.wait_for(provider.stdout.readline(), START_S)
+        if not line:
+            log = (self.root / "logs" / "provider.log").read_text(errors="replace")
+            raise DemoError(f"the demo's provider did not start: {log[-2000:].strip()}")
+        announced: dict[str, Any] = msgspec.json.decode(line)
+        return announced
 
     def _make_workspaces(self) -> None:
         for plan in self.plans:

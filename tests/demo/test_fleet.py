@@ -17,7 +17,7 @@ from cockpit.agents.registry import chosen
 from cockpit.core.tokens import NO_TOKENS, Tokens
 from cockpit.demo.cast import cast
 from cockpit.demo.exchange import Served
-from cockpit.demo.fleet import Demo
+from cockpit.demo.fleet import Demo, DemoError
 from cockpit.prices.book import Book
 
 SCALE = 75.0
@@ -256,6 +256,13 @@ def test_everything_ends_when_the_starter_is_killed():
     starter.stdout.close()
     assert psutil.wait_procs(processes, timeout=15)[1] == []
     assert not root.exists()
+
+
+async def test_a_provider_that_cannot_start_says_why_and_leaves_nothing():
+    demo = Demo(plans("open-ends"), time_scale="fast")
+    with pytest.raises(DemoError, match="invalid float value: 'fast'"):
+        await demo.__aenter__()
+    assert not demo.root.exists()
 
 
 @pytest.mark.parametrize("killed", ["nursery", "provider"])
