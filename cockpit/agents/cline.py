@@ -33,6 +33,7 @@ class Cline:
         return [home / ".cline" / "data" / "sessions"]
 
     def sources(self, root: Path) -> Iterable[Source]:
+        """Session files name no run of their own: the transcript is the run's source."""
         for session in folders.directories(root):
             for name in folders.files(root / session):
                 source = self.source(root / session / name, root)
@@ -44,6 +45,8 @@ class Cline:
         if len(parts) != 2 or path.suffix != ".json":
             return None
         session, own = parts[0], parts[1].removesuffix(MESSAGES).removesuffix(".json")
+        if own == session and not parts[1].endswith(MESSAGES):
+            return Source(self.name, str(path), "document", session=session)
         if own == session:
             return Source(self.name, str(path), "document", f"cline/{session}", session)
         if not parts[1].endswith(MESSAGES):
@@ -165,10 +168,12 @@ def _seen(document: Table, source: Source) -> e.Event:
 
 
 def _session_events(session: Table, source: Source) -> Iterator[e.Event]:
-    run, at = source.run, loose.instant(session.get("started_at"))
+    """What the session file tells of the run whose transcript lies beside it."""
+    run, at = f"cline/{source.session}", loose.instant(session.get("started_at"))
     metadata = loose.table(session.get("metadata"))
     title = loose.name(metadata.get("title"))
-    yield e.RunSeen(run=run, at=at, agent=source.agent, session=source.session, source=source.path)
+    transcript = source.path.removesuffix(".json") + MESSAGES
+    yield e.RunSeen(run=run, at=at, agent=source.agent, session=source.session, source=transcript)
     yield e.RunDescribed(
         run=run,
         at=at,

@@ -101,10 +101,11 @@ def figure(value: object) -> int:
     """
     if value is None:
         return 0
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < FIGURE_LIMIT or value != int(value):  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r:.40} is no count")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    if not 0 <= value < FIGURE_LIMIT or value != int(value):
+        raise ValueError(f"{value!r:.40} is no count")
+    return int(value)
 
 
 def instant(value: object) -> int:

@@ -49,6 +49,7 @@ class Vibe:
         return [(Path(base) if base else home / ".vibe") / "logs" / "session" / "unified"]
 
     def sources(self, root: Path) -> Iterable[Source]:
+        """`meta.json` names no run of its own: the journal is the run's source."""
         for session in folders.directories(root):
             directory = root / session
             names = [name for name in folders.files(directory) if name == "meta.json"]
@@ -61,7 +62,7 @@ class Vibe:
     def source(self, path: Path, root: Path) -> Source | None:
         match folders.below(path, root):
             case (session, "meta.json"):
-                return Source(self.name, str(path), "document", f"vibe/{session}", session)
+                return Source(self.name, str(path), "document", session=session)
             case (session, "journal", name) if name.endswith(".jsonl"):
                 return Source(self.name, str(path), "lines", f"vibe/{session}", session)
             case _:
@@ -95,7 +96,7 @@ def _state_of(meta: Table) -> int:
 
 
 def _meta_events(meta: Table, source: Source) -> Iterator[e.Event]:
-    run, at = source.run, loose.instant(meta.get("start_time"))
+    run, at = f"vibe/{source.session}", loose.instant(meta.get("start_time"))
     parent, title = loose.name(meta.get("parent_session_id")), loose.name(meta.get("title"))
     yield e.RunSeen(
         run=run,
@@ -103,7 +104,6 @@ def _meta_events(meta: Table, source: Source) -> Iterator[e.Event]:
         agent=source.agent,
         session=source.session,
         parent=f"vibe/{parent}" if parent else None,
-        source=source.path,
     )
     where = loose.table(meta.get("environment")).get("working_directory")
     yield e.RunDescribed(

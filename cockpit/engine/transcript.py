@@ -27,24 +27,24 @@ def page(place: Place, run: str, book: Book, before: int | None, limit: int) -> 
     """
     match place.source.form:
         case "lines":
-            return _lines_page(place, book, before, limit)
+            return _lines_page(place, run, book, before, limit)
         case "document":
             data, _ = tail.document(place.source.path)
             calls = place.adapter.calls(data, place.source, b"").calls
             events = [*place.adapter.story(data, place.source, b""), *_settled(calls, book)]
-            return Page(sorted(events, key=_at))
+            return Page(_of(run, events))
         case "database":
             adapter: DatabaseAdapter = place.adapter  # type: ignore[assignment]  # the form says so
             events, further = adapter.page(Path(place.source.path), run, before, limit)
             return Page(events, further)
 
 
-def _lines_page(place: Place, book: Book, before: int | None, limit: int) -> Page:
+def _lines_page(place: Place, run: str, book: Book, before: int | None, limit: int) -> Page:
     end = place.size if before is None else min(before, place.size)
     window = FIRST_WINDOW
     while True:
         start = _line_start(place.source.path, max(0, end - window))
-        events = _events(place, book, start, end)
+        events = _of(run, _events(place, book, start, end))
         if len(events) >= limit or start == 0 or window >= LARGEST_WINDOW:
             return Page(events, start or None)
         window *= 2
@@ -69,7 +69,12 @@ def _events(place: Place, book: Book, start: int, end: int) -> list[Event]:
         events += place.adapter.story(block.data, place.source, memory)
         calls += books.calls
         memory = books.memory
-    return sorted([*events, *_settled(calls, book)], key=_at)
+    return [*events, *_settled(calls, book)]
+
+
+def _of(run: str, events: list[Event]) -> list[Event]:
+    """The run's own events, oldest first: a transcript may tell of sub-agents and other runs."""
+    return sorted((event for event in events if event.run == run), key=_at)
 
 
 def _settled(calls: list[Call], book: Book) -> list[Event]:

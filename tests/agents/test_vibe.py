@@ -21,7 +21,7 @@ from tests.agents.reading import (
 
 AGENT = Vibe()
 SOURCE = Source("vibe", "/x/s/journal/0000000000000001.jsonl", "lines", "vibe/s", "s")
-META = Source("vibe", "/x/s/meta.json", "document", "vibe/s", "s")
+META = Source("vibe", "/x/s/meta.json", "document", session="s")
 
 
 def line(kind: str, payload: object) -> bytes:

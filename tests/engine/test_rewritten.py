@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from cockpit.agents.cline import Cline
+from cockpit.agents.copilot import Copilot
 from cockpit.agents.opencode import OpenCode
 from cockpit.agents.pi import Pi
 from cockpit.core import events as e
+from cockpit.engine import transcript
 from cockpit.engine.library import (
     Library,
     describe_runs,
@@ -20,6 +22,7 @@ from cockpit.engine.library import (
     unchanged,
 )
 from cockpit.journal.index import Index
+from cockpit.prices.book import Book
 from tests.agents.reading import home
 
 
@@ -92,3 +95,15 @@ def test_runs_of_every_form_are_described(agent, fixture, project, index):
     describe_runs(library, index)
     assert {run.project for run in index.runs().values()} == {project}
     assert not index.undescribed()
+
+
+def test_a_page_shows_one_run_of_a_file_that_tells_of_several():
+    library = Library((Copilot(),), home("copilot", "subagent"), {})
+    (place,) = library.places()
+    story = place.adapter.story(Path(place.source.path).read_bytes(), place.source, b"")
+    runs = {event.run for event in story}
+    assert len(runs) == 2
+    for run in runs:
+        page = transcript.page(place, run, Book.load(), None, 1000)
+        assert {event.run for event in page.events} == {run}
+        assert sum(isinstance(event, e.CallSettled) for event in page.events) == 2
