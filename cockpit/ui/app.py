@@ -73,6 +73,7 @@ class CockpitApp(App[None]):
         self._trouble = ""
         self._banner_until = 0
         self._armed_until = 0
+        self._arrivals = 0
         self._drawn_at = 0
         self._is_drawing_soon = False
         self._asked: dict[str, int] = {}
@@ -113,6 +114,7 @@ class CockpitApp(App[None]):
 
     def _arrived(self, fleet: Fleet) -> None:
         self._fleet, self._trouble = fleet, ""
+        self._arrivals += 1
         for id_ in [id_ for id_ in self._asked if _is_heard(fleet, id_)]:
             del self._asked[id_]
         self.draw_soon()
@@ -212,10 +214,11 @@ class CockpitApp(App[None]):
         situation = self.situation()
         runs = [run for run in situation.targets if not unstoppable(run, situation.now)]
         ids = [run.id for run in runs]
+        since = self._arrivals
         call = self._start(self._stop(ids))
         await asyncio.sleep(0)  # the request is on its way before anything is drawn
         self._ask(ids, situation.now)
-        self._start(self._watch(call, [f"cockpit stop {id_}" for id_ in ids]))
+        self._start(self._watch(call, ids, [f"cockpit stop {id_}" for id_ in ids], since))
         left = len(situation.targets) - len(ids)
         also = f"; {left} without a process of their own" if left else ""
         again = (
@@ -235,11 +238,12 @@ class CockpitApp(App[None]):
             self.say(f"stop all {len(live)}: press X again (3 s)", "error", for_ms=PRESS_AGAIN_MS)
             return
         self._armed_until = 0
+        since = self._arrivals
         call = self._start(self.remote.panic())
         await asyncio.sleep(0)
         ids = [run.id for run in live]
         self._ask(ids, now)
-        self._start(self._watch(call, ["cockpit panic"]))
+        self._start(self._watch(call, ids, ["cockpit panic"], since))
         self.say(f"killing all {len(live)}", "error")
 
     def _ask(self, ids: Sequence[str], now: int) -> None:
@@ -250,18 +254,26 @@ class CockpitApp(App[None]):
         run = self._fleet.runs.get(id_) if self._fleet else None
         return run is not None and run.stopping is not None
 
-    async def _watch(self, call: asyncio.Task[None], shell: Sequence[str]) -> None:
-        """Say so when the engine does not answer, with the commands that work without it."""
+    async def _watch(
+        self, call: asyncio.Task[None], ids: Sequence[str], shell: Sequence[str], since: int
+    ) -> None:
+        """Say so when the engine does not answer, with the commands that work without it.
+
+        A snapshot that tells of the stop is an answer too; `since` counts those that came before.
+        """
         instead = f"in a shell: {' ; '.join(shell[:3])}"
         done, _ = await asyncio.wait({call}, timeout=self.settings.answer_within_ms / 1_000)
-        if not done:
+        heard = self._arrivals > since and not any(id_ in self._asked for id_ in ids)
+        if not done and heard:
+            await asyncio.wait({call})
+        elif not done:
             self.say(f"the engine has not answered for 1 s — {instead}", "error", for_ms=60_000)
             await asyncio.wait({call})
         error = call.exception() if not call.cancelled() else None
         if error is not None:
             self._asked.clear()
             self.say(f"{error} — {instead}", "error", for_ms=60_000)
-        elif not done:
+        elif not done and not heard:
             self.say("the engine answers again")
 
     def set_budget(self, run: Run, budget: Budget | None) -> None:

@@ -126,8 +126,8 @@ def arm(left_ms: int) -> list[Segment]:
     segments: list[Segment] = []
     for _, size, digits in ARM_UNITS:
         value, seconds = divmod(seconds, size)
-        lit = lit or value > 0
         if segments:
             segments.append(Segment("·", lit))
+        lit = lit or value > 0
         segments.append(Segment(f"{min(value, 10**digits - 1):0{digits}d}", lit))
     return segments

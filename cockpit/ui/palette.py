@@ -1,7 +1,8 @@
 """The styles in which the parts of the screen are drawn, taken from the theme in force."""
 
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from rich.style import Style
 from textual.color import Color
@@ -29,12 +30,17 @@ _BOLD = ("stuck", "failed", "asks", "stopping", "gauge-full", "clock-low", "key"
 
 
 class Palette:
-    """Rich styles by the name of their part; `text` is plain writing."""
+    """Rich styles by the name of their part, all on the ground; `text` is plain writing."""
 
-    def __init__(self, variables: dict[str, str], *, ansi: bool) -> None:
-        self.text = Style(color=Color.parse(variables["foreground"]).rich_color)
+    def __init__(self, variables: Mapping[str, str], *, ansi: bool) -> None:
         self.ground = Style(bgcolor=Color.parse(variables["background"]).rich_color)
-        self._styles = {part: _style(variables[f"part-{part}"], part) for part in PARTS}
+        self.text = Style(
+            color=Color.parse(variables["foreground"]).rich_color, bgcolor=self.ground.bgcolor
+        )
+        self._styles = {
+            part: _style(variables[f"part-{part}"], self.ground, bold=part in _BOLD)
+            for part in PARTS
+        }
         self.cursor = (
             Style(reverse=True)
             if ansi
@@ -54,15 +60,21 @@ class Palette:
         return self._styles[part]
 
 
-def _style(color: str, part: str) -> Style:
-    return Style(color=Color.parse(color).rich_color, bold=True if part in _BOLD else None)
+def _style(color: str, ground: Style, *, bold: bool) -> Style:
+    return Style(
+        color=Color.parse(color).rich_color, bgcolor=ground.bgcolor, bold=True if bold else None
+    )
+
+
+_palettes: "WeakKeyDictionary[App[object], tuple[dict[str, str], Palette]]" = WeakKeyDictionary()
 
 
 def palette_of(app: "App[object]") -> Palette:
     """The palette of the theme in force."""
-    return _palette(tuple(app.theme_variables.items()), app.current_theme.ansi)
-
-
-@lru_cache(8)
-def _palette(variables: tuple[tuple[str, str], ...], ansi: bool) -> Palette:
-    return Palette(dict(variables), ansi=ansi)
+    variables = app.theme_variables
+    known = _palettes.get(app)
+    if known is not None and known[0] is variables:
+        return known[1]
+    palette = Palette(variables, ansi=app.current_theme.ansi)
+    _palettes[app] = (variables, palette)
+    return palette

@@ -185,7 +185,9 @@ class FleetScreen(LiveScreen):
         self.table.sort_next()
         self._changed()
 
-    def action_clear(self) -> None:
+    async def action_clear(self) -> None:
+        for line in self.query(Input):
+            await self._close_filter(line)
         self.table.filter_by("")
         self.table.unmark()
         self._changed()

@@ -189,12 +189,12 @@ def cells(
     asked: bool,
 ) -> list[Part]:
     """One run as the parts of its line. `asked`: a stop was sent and nothing is known of it yet."""
-    style = palette.state(row.claim.state)
+    style = palette["stopping"] if asked else palette.state(row.claim.state)
     over = row.claim.state in ("ended", "stopped")
     title = text.safe(row.run.name) or text.safe(row.run.session)[:8] or row.run.id[:8]
     parts = [
         ("•" if marked else " ", palette["mark"]),
-        (GLYPHS[row.claim.state] + " ", style),
+        (("■" if asked else GLYPHS[row.claim.state]) + " ", style),
         (row.tree, palette["dim"]),
         (text.fit(title, max(0, name - len(row.tree))), palette["dim"] if over else palette.text),
     ]
@@ -205,15 +205,16 @@ def cells(
             spanned += column.gap + column.width
             continue
         if spanned:
-            parts.append((" ", style))
-            parts.append((text.fit(told, spanned - 1), style))
+            parts.append((" " + text.fit(told, spanned - 1), style))
             told, spanned = "", 0
-        parts.append((" " * column.gap, palette.text))
-        parts += _stop_state(row, column, palette, asked=asked) or column.draw(
+        drawn = _stop_state(row, column, palette, asked=asked) or column.draw(
             row, now, column.width, palette
         )
+        parts.append((" " * column.gap + drawn[0][0], drawn[0][1]))
+        parts += drawn[1:]
     if spanned:
-        parts += [(" ", style), (text.fit(told, spanned - 1), style)]
+        parts.append((" " + text.fit(told, spanned - 1), style))
+    parts.append((" " * MARGIN, palette.text))
     return parts
 
 

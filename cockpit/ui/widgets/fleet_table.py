@@ -73,7 +73,7 @@ class FleetTable(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         if self._fleet is None:
             return
-        held = [row.run.id for row in self.rows] if self._is_held() else []
+        held = [row.run.id for row in self.rows] if self._is_held(self._fleet) else []
         place = self.place
         self.rows = arrange(self._fleet, self._now, sort=self.sort, query=self.filter, held=held)
         if self.place < 0:
@@ -81,9 +81,10 @@ class FleetTable(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
         self.redraw()
 
-    def _is_held(self) -> bool:
+    def _is_held(self, fleet: Fleet) -> bool:
         """Rows keep their places while a stop is pending."""
-        return bool(self.asked) or any(row.claim.state == "stopping" for row in self.rows)
+        stops = (run.stopping for run in fleet.runs.values())
+        return bool(self.asked) or any(stop is not None and stop.done is None for stop in stops)
 
     @property
     def place(self) -> int:
