@@ -76,6 +76,23 @@ signal.signal(signal.SIGINT, bequeath)
 sleep(600)
 """
 
+LAST_WILL_AT_TERM = """
+def bequeath(*_):
+    spawn("tell(); sleep(600)", session=True)
+    time.sleep(0.3)
+    os._exit(0)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, bequeath)
+sleep(600)
+"""
+
+STOPPED_ELSEWHERE = """
+child = spawn("tell(); sleep(600)", session=True)
+time.sleep(0.2)
+os.kill(child.pid, signal.SIGSTOP)
+sleep(600)
+"""
+
 SLOW_TO_SAVE = """
 def save(*_):
     time.sleep(0.4)
@@ -111,6 +128,23 @@ def sleep(seconds):
     if len(sys.argv) > 3: READY()
     time.sleep(seconds)
 PRELUDE = sys.argv[1]
+"""
+
+OTHER_USER_FOLLOWS = """
+parent = os.getpid()
+if not os.fork():
+    os.setuid(65534); tell()
+    while os.getppid() == parent: time.sleep(0.01)
+    time.sleep(0.2)
+    os._exit(0)
+sleep(600)
+"""
+
+HEARS = """
+def hear(name): signal.signal(signal.SIGINT, lambda *_: os.write(1, name))
+hear(b"agent heard\\n")
+spawn('signal.signal(signal.SIGINT, lambda *_: os.write(1, b"tool heard")); tell(); sleep(600)')
+while True: sleep(600)
 """
 
 MARK = "COCKPIT_TEST"

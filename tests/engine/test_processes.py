@@ -464,6 +464,16 @@ def test_the_users_own_session_is_never_swept():
     assert tree(table(shell, agent, neighbour, tool, leftover), 11) == [11, 13, 14]
 
 
+def test_an_orphan_in_the_agents_group_goes_and_the_end_of_its_pipe_stays():
+    processes = table(
+        row(10, 1, "bash", sid=10),
+        row(11, 10, "claude", sid=10),
+        row(12, 10, "tee", "log", sid=10, pgid=11),
+        row(13, 1, "sleep", sid=10, pgid=11),
+    )
+    assert tree(processes, 11) == [11, 13]
+
+
 def test_an_orphan_with_a_mark_does_not_bring_its_terminal_with_it():
     processes = table(
         row(9, 1, "claude", alive=False),

@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import RunStopped, StopFailed
+from cockpit.engine import grip
 from cockpit.engine import stop as ladder
+from cockpit.engine.grip import Grip
 from cockpit.engine.lookout import Lookout
-from cockpit.engine.processes import created
+from cockpit.engine.processes import created, snapshot
 from cockpit.engine.stop import stop
 from cockpit.engine.tree import Target
 from tests.engine import hostile
@@ -140,8 +143,32 @@ async def test_a_child_born_during_the_grace_is_swept(nest):
     process, _ = nest.start(hostile.LAST_WILL)
     outcome, rungs = await end(target_of(process), InterruptRule(grace_ms=2_000))
     assert isinstance(outcome, RunStopped)
-    assert "terminate" in rungs
+    assert rungs == ["interrupt", "terminate", "census"]
+    assert outcome.took_ms < 1_500, "the agent was gone: nobody will end its tools"
     assert nest.alive() == []
+
+
+async def test_a_child_born_of_sigterm_is_terminated_too(nest, monkeypatch):
+    monkeypatch.setattr(ladder, "TERMINATE_GRACE_MS", 5_000)
+    process, _ = nest.start(hostile.LAST_WILL_AT_TERM)
+    outcome, rungs = await end(target_of(process))
+    assert isinstance(outcome, RunStopped)
+    assert rungs == ["interrupt", "terminate", "census"]
+    assert nest.alive() == []
+
+
+async def test_a_stopped_agent_is_woken_to_hear_the_interrupt(nest):
+    process, _ = nest.start(hostile.STOPPED)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # noqa: ASYNC222
+    _, rungs = await end(target_of(process), InterruptRule(grace_ms=2_000))
+    assert rungs == ["interrupt", "census"]
+
+
+async def test_a_stopped_tool_is_woken_to_hear_sigterm(nest, monkeypatch):
+    monkeypatch.setattr(ladder, "TERMINATE_GRACE_MS", 5_000)
+    process, _ = nest.start(hostile.STOPPED_ELSEWHERE, pids=1)
+    _, rungs = await end(target_of(process))
+    assert rungs == ["interrupt", "terminate", "census"]
 
 
 async def test_who_needs_time_to_save_gets_it(nest, tmp_path):
@@ -170,19 +197,14 @@ async def test_the_other_end_of_the_agents_pipe_survives(nest):
     assert nest.alive() == [reader.pid]
 
 
-async def test_an_agent_that_must_be_signalled_alone_is(nest):
-    process, _ = nest.start(
-        """
-def heard(*_): os.write(1, b"heard\\n")
-signal.signal(signal.SIGINT, heard)
-spawn("sleep(600)")
-sleep(600)
-"""
-    )
-    rule = InterruptRule(group=False, grace_ms=100)
-    outcome, _ = await end(target_of(process), rule)
+@pytest.mark.parametrize(
+    ("group", "heard"), [(False, {b"agent heard"}), (True, {b"agent heard", b"tool heard"})]
+)
+async def test_the_agent_alone_or_its_group_hears_the_interrupt(nest, group, heard):
+    process, _ = nest.start(hostile.HEARS, pids=1)
+    outcome, _ = await end(target_of(process), InterruptRule(group=group, grace_ms=150))
     assert isinstance(outcome, RunStopped)
-    assert process.stdout.readline() == b"heard\n"
+    assert set(process.stdout.read().splitlines()) - {b"ready"} == heard
 
 
 async def test_a_reused_pid_is_never_signalled(nest):
@@ -249,6 +271,33 @@ async def test_another_users_process_is_reported_and_not_signalled(nest):
     assert outcome.pids == tuple(pids)
     assert "another user" in outcome.reason
     assert pids[0] in nest.alive()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")
+async def test_another_users_process_that_leaves_by_itself_is_no_failure(nest):
+    process, _ = nest.start(hostile.OTHER_USER_FOLLOWS, pids=1)
+    outcome, _ = await end(target_of(process))
+    assert isinstance(outcome, RunStopped)
+    assert nest.alive() == []
+
+
+def test_a_grip_holds_no_stranger(nest):
+    process, _ = nest.start(hostile.PLAIN)
+    row = snapshot()[process.pid]
+    with pytest.raises(ProcessLookupError):
+        Grip(replace(row, created=row.created - 10))
+
+
+def test_without_pidfd_every_signal_compares_anew(nest, monkeypatch):
+    monkeypatch.setattr(grip, "_HAS_PIDFD", False)
+    process, _ = nest.start(hostile.PLAIN)
+    held = Grip(snapshot()[process.pid])
+    monkeypatch.setattr(grip, "created", lambda _: held.process.created + 10)
+    assert held.send(signal.SIGKILL) == ""
+    assert process.poll() is None
+    monkeypatch.undo()
+    held.send(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
 
 
 async def test_the_operator_climbs_at_once(nest):
