@@ -24,7 +24,9 @@ NEAR = 64
 """How far back the words of a settled call are looked for."""
 
 _EXIT = re.compile(
-    r"\A\W*(?:\w+ ){0,3}exit(?:ed with)?(?: code| status)?:? (\d{1,3})\b", re.IGNORECASE
+    r"\A\s*(?:(?:error|process|command)\W+)?(?:(?:exited|failed|finished) with |exit)"
+    r"(?: ?exit)?(?: ?code| ?status)?:? (\d{1,3})\b",
+    re.IGNORECASE,
 )
 
 

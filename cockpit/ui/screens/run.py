@@ -160,6 +160,8 @@ class RunScreen(LiveScreen):
         trouble: str = "",
     ) -> None:
         """Draw the run as this fleet knows it; a run that left the fleet stays as it was."""
+        if self._is_leaving():
+            return
         self._now = now
         if fleet is not None:
             self._fleet = fleet
@@ -218,13 +220,21 @@ class RunScreen(LiveScreen):
 
     # --- the story
 
+    def _is_leaving(self) -> bool:
+        """Whether the screen is being taken down: what is still told has nowhere to go."""
+        return not self.query(Transcript)
+
     def _opened(self, page: Page) -> None:
+        if self._is_leaving():
+            return
         self._missed, self._is_cut = 0, False
         self.transcript.begin(page.events, complete=page.before is None)
         self._show_figures()
         self._entitle()
 
     def _happened(self, events: list[Event]) -> None:
+        if self._is_leaving():
+            return
         transcript = self.transcript
         if self._is_cut:
             self._missed += len(events)
@@ -260,6 +270,8 @@ class RunScreen(LiveScreen):
                 self._troubled(str(error))
 
     def _troubled(self, why: str) -> None:
+        if self._is_leaving():
+            return
         if why and why != self._trouble:
             self.cockpit.say(f"transcript: {why}", "warning")
         self._trouble = why
@@ -276,7 +288,7 @@ class RunScreen(LiveScreen):
         except Exception as error:  # the engine's refusal is for the operator to read
             self._troubled(str(error))
             return
-        if page is not None:
+        if page is not None and not self._is_leaving():
             self.transcript.add_before(page.events, complete=page.before is None)
             self._bound()
             self._entitle()
