@@ -91,12 +91,13 @@ class Nursery:
             self._tell(Notice(name, pid, True, os.waitstatus_to_exitcode(status)))
 
     def end(self) -> None:
-        """End every agent and its process group, then remove everything the demo wrote."""
+        """End every agent with its group, and the demo's engine; then remove all that was written."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in list(self.living):
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, number)
             self._wait(GRACE_S)
+        end_engine(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _wait(self, seconds: float) -> None:
@@ -108,6 +109,16 @@ class Nursery:
     def _tell(self, notice: Notice) -> None:
         with suppress(BrokenPipeError):
             os.write(1, msgspec.json.encode(notice) + b"\n")
+
+
+def end_engine(root: Path) -> None:
+    """An engine that lives in the demo's directory has nothing left to look at."""
+    from cockpit.engine import service
+    from cockpit.engine.client import EngineError
+
+    if Path(os.environ.get("COCKPIT_HOME", "/")).is_relative_to(root):
+        with suppress(EngineError, OSError):
+            service.stop()
 
 
 def _redirect(log: Path) -> None:

@@ -232,13 +232,17 @@ async def test_nothing_is_left_and_the_home_directory_is_untouched(tmp_path, mon
 
 SURVIVOR = """
 import asyncio
+import os
 from cockpit.demo.fleet import Demo
 from cockpit.demo.cast import cast
+from cockpit.engine import service
 
 async def main():
     plans = [plan for plan in cast() if plan.name in ("open-ends", "billing-coverage")]
     async with Demo(plans) as demo:
         await demo.until("open-ends", "billing-coverage")
+        os.environ.update(demo.environment())
+        await asyncio.to_thread(service.start)
         print(demo.root, flush=True)
         await asyncio.Event().wait()
 
@@ -246,11 +250,11 @@ asyncio.run(main())
 """
 
 
-def test_everything_ends_when_the_starter_is_killed():
+def test_everything_ends_with_its_engine_when_the_starter_is_killed():
     starter = subprocess.Popen([sys.executable, "-c", SURVIVOR], stdout=subprocess.PIPE, text=True)
     root = Path(starter.stdout.readline().strip())
     processes = psutil.Process(starter.pid).children(recursive=True)
-    assert len(processes) >= 4
+    assert len(processes) >= 5
     starter.kill()
     starter.wait()
     starter.stdout.close()
