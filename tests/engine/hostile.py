@@ -143,7 +143,7 @@ sleep(600)
 HEARS = """
 def hear(name): signal.signal(signal.SIGINT, lambda *_: os.write(1, name))
 hear(b"agent heard\\n")
-spawn('signal.signal(signal.SIGINT, lambda *_: os.write(1, b"tool heard")); tell(); sleep(600)')
+spawn('signal.signal(signal.SIGINT, lambda *_: os.write(1, b"tool heard\\\\n")); tell(); sleep(600)')
 while True: sleep(600)
 """
 
