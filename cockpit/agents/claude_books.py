@@ -39,6 +39,7 @@ STOP_REASON = b'],"stop_reason":'
 STOPPED = b'],"stop_reason":"'
 CLOSING = ord("}")
 LAST = b'Z"}'
+"""How a line ends whose last value is its time."""
 TOOL = b'{"type":"tool_use","id":"'
 MORE_TOOLS = b'},{"type":"tool_use","id":"'
 SIDECHAIN = b'"isSidechain":true'
@@ -50,8 +51,7 @@ REQUEST = b'{"type":"api-request",'
 ANSWER = b'"type":"assistant","uuid":'
 SYNTHETIC = "<synthetic>"
 NO_STOP = b'"stop_reason":null,"stop_sequence":null,'
-TAIL_LIMIT = 2_000
-"""The tail of a line, from `stop_reason` on, is shorter than this, or the line is read the long way."""
+NO_STOP_LENGTH = len(NO_STOP)
 
 _HEAD = re.compile(
     rb'\{"parentUuid":"[^"]{36}"(,(?:"\w+":(?:"[^"]*"|[\w.+-]+),)*?)'
@@ -100,7 +100,7 @@ def books(block: bytes, source: Source, memory: bytes) -> Books:
     """
     reading = _Reading(block, source, loose.unpack(memory, Memory))
     reading.read()
-    return Books(reading.calls, reading.bad_lines, loose.pack(reading.memory))
+    return Books(reading.calls, reading.bad_lines, loose.pack(reading.memory()))
 
 
 def owner(source: Source, *, sidechain: bool, agent: str) -> str:
@@ -124,11 +124,14 @@ class _Shape:
     the output and the id of the request `between`.
     """
 
-    __slots__ = ("answers", "between", "geo", "head", "model", "named", "run", "tier", "users")
+    __slots__ = (
+        "answers", "between", "geo", "head", "model", "named", "run", "source", "tier", "users",
+    )  # fmt: skip
 
-    def __init__(self, head: bytes, run: str) -> None:
+    def __init__(self, head: bytes, run: str, source: str) -> None:
         self.head = head
         self.run = run
+        self.source = source
         self.model = self.tier = self.geo = ""
         self.users = head + b'"type":"user"'
         self.answers = self.named = self.between = NEW_LINE
@@ -148,39 +151,30 @@ class _Shape:
         self.geo = _geo(_text(tail[3] or b""))
 
 
-class _Answer:
-    """A message, by its first line, and by what further lines of it are recognised.
-
-    `same` is how they begin behind the parent's id, `told` their usage up to the digits of the
-    output, `after` what follows the digits up to the line's own id, `rest` the length from the
-    digits to the end.
-    """
-
-    __slots__ = (
-        "after", "figures", "id", "output", "rest", "same", "shape", "start", "stopped", "time",
-        "told", "tools",
-    )  # fmt: skip
-
-    def __init__(self, shape: _Shape, id_: bytes, figures: tuple[bytes, ...], time: bytes) -> None:
-        self.shape = shape
-        self.id = id_
-        self.figures = figures
-        self.time = time
-        self.output = int(figures[5])
-        self.stopped = False
-        self.tools: tuple[str, ...] = ()
-        self.start = self.rest = 0
-        self.same = self.told = self.after = NEW_LINE
-
-
-def _add_tools(answer: _Answer, block: bytes, begin: int, end: int) -> None:
+def _tools(block: bytes, begin: int, end: int, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The known tools and those that the content of a line asks for."""
     at = begin if block.startswith(TOOL, begin) else block.find(MORE_TOOLS, begin, end) + 2
     while at > 1:
         found = _TOOL(block, at, end)
         name = _text(found[1]) if found else ""
-        if name and name not in answer.tools:
-            answer.tools += (name,)
+        if name and name not in known:
+            known = (*known, name)
         at = block.find(MORE_TOOLS, at, end) + 2
+    return known
+
+
+_shapes: dict[str, _Shape] = {}
+SHAPES_LIMIT = 64
+
+
+def _learned(source: Source) -> _Shape:
+    """The shape that the last block of the same file left, to be learned only once a file."""
+    shape = _shapes.get(source.path)
+    if shape is not None and shape.source == source.run:
+        return shape
+    if len(_shapes) > SHAPES_LIMIT:
+        _shapes.clear()
+    return _Shape(NEW_LINE, source.run, source.run)
 
 
 class _Reading:
@@ -189,125 +183,136 @@ class _Reading:
     def __init__(self, block: bytes, source: Source, memory: Memory) -> None:
         self.calls: list[Call] = []
         self.bad_lines = 0
-        self.memory = memory
+        self._lifetime, self._asked, self._last = memory.lifetime, memory.asked, memory.last
         self._block = block
         self._source = source
-        self._shape = _Shape(NEW_LINE, source.run)
-        self._answer: _Answer | None = None
+        self._shape = _learned(source)
         self._latest = -1
 
-    def read(self) -> None:
-        """Every line; the long way for those that the short one does not know."""
+    def memory(self) -> Memory:
+        return Memory(self._lifetime, self._asked, self._last)
+
+    def read(self) -> None:  # noqa: C901 - one call a line would cost as much as the reading
+        """Every line; the long way for those that the short one does not know.
+
+        While a message is open, `same` is how its further lines begin behind the parent's id,
+        `told` their usage up to the digits of the output, `after` what follows the digits up to the
+        line's own id, and `rest` the length from the digits to the end.
+        """
         block, find, rfind = self._block, self._block.find, self._block.rfind
-        starts = block.startswith
+        starts, shape = block.startswith, self._shape
         end, start = len(block), len(BOM) if starts(BOM) else 0
-        users = answers = same = told = after = NEW_LINE
-        rest = 0
+        users, answers, named, between = shape.users, shape.answers, shape.named, shape.between
+        same = told = after = id_ = time = NEW_LINE
+        figures: tuple[bytes, ...] = ()
+        tools: tuple[str, ...] = ()
+        rest = output = opened = 0
+        stopped = False
         while start < end:
             stop = find(NEW_LINE, start)
             if stop < 0:
                 stop = end
             body = start + _HEAD_LENGTH
             if body >= stop:
-                self._long(start, stop)
+                pass
             elif starts(same, body):
-                usage = rfind(told, max(body, stop - TAIL_LIMIT), stop)
+                usage = rfind(told, body, stop)
                 comma = stop - rest
                 digits = block[usage + len(told) : comma]
-                if (
-                    usage > 0
-                    and digits.isdigit()
-                    and starts(after, comma)
-                    and starts(LAST, stop - len(LAST))
-                ):
-                    self._grow(int(digits), usage, body + len(same))
-                else:
-                    self._long(start, stop)
-            elif starts(users, body) and block[stop - 1] == CLOSING:
-                pass
-            elif starts(answers, body) and (answer := self._first(start, body, stop)):
-                same, told, after, rest = answer.same, answer.told, answer.after, answer.rest
-            else:
-                self._long(start, stop)
-                users, answers = self._shape.users, self._shape.answers
-            if self._answer is None:
-                same = NEW_LINE
+                if usage > 0 and digits.isdigit() and starts(after, comma) and starts(LAST, stop - 3):  # fmt: skip
+                    if int(digits) > output:
+                        output = int(digits)
+                    if not starts(NO_STOP, usage - NO_STOP_LENGTH):
+                        stopped = rfind(STOPPED, usage - 120, usage) > 0 or stopped
+                    content = body + len(same)
+                    if starts(TOOL, content) or find(MORE_TOOLS, content, usage) > 0:
+                        tools = _tools(block, content, usage, tools)
+                    start = stop + 1
+                    continue
+            elif starts(users, body):
+                if block[stop - 1] == CLOSING:
+                    start = stop + 1
+                    continue
+            elif starts(answers, body):
+                name = body + len(answers)
+                quote = find(b'"', name, stop)
+                usage = rfind(USAGE_OBJECT, name, stop)
+                found = _FIGURES(block, usage, stop) if usage > 0 else None
+                if found and starts(named, quote):
+                    digits_end, ending = found.end(), stop - ENDING_LENGTH
+                    if (
+                        starts(between, digits_end)
+                        and starts(ENDING, ending)
+                        and find(b'"', digits_end + len(between), stop) == ending
+                        and starts(LAST, stop - 3)
+                    ):
+                        if figures:
+                            self._book(opened, id_, figures, time, output, stopped, tools)
+                        opened, id_, figures = start, block[name:quote], found.groups()
+                        time, output, tools = block[stop - 26 : stop - 2], int(figures[5]), ()
+                        content = quote + len(named)
+                        same, told = block[body:content], block[usage : found.start(6)]
+                        after, rest = block[digits_end : ending + len(ENDING)], stop - digits_end
+                        stopped = (
+                            not starts(NO_STOP, usage - NO_STOP_LENGTH)
+                            and rfind(STOPPED, usage - 120, usage) > 0
+                        )
+                        if starts(TOOL, content) or find(MORE_TOOLS, content, usage) > 0:
+                            tools = _tools(block, content, usage, tools)
+                        start = stop + 1
+                        continue
+            if figures:
+                self._book(opened, id_, figures, time, output, stopped, tools)
+                figures, same = (), NEW_LINE
+            self._long(start, stop)
+            if self._shape is not shape:
+                shape = self._shape
+                users, answers = shape.users, shape.answers
+                named, between = shape.named, shape.between
             start = stop + 1
-        self._close()
+        if figures:
+            self._book(opened, id_, figures, time, output, stopped, tools)
         self._finish()
 
     # --- the short way
 
-    def _first(self, start: int, body: int, stop: int) -> "_Answer | None":
-        """Reads the first line of a message; None when it is not written as its shape says."""
-        block, shape = self._block, self._shape
-        name = body + len(shape.answers)
-        quote = block.find(b'"', name, stop)
-        usage = block.rfind(USAGE_OBJECT, max(quote, stop - TAIL_LIMIT), stop)
-        figures = _FIGURES(block, usage, stop) if usage > 0 else None
-        if figures is None or not block.startswith(shape.named, quote):
-            return None
-        digits, ending = figures.end(), stop - ENDING_LENGTH
-        request = digits + len(shape.between)
-        if (
-            not block.startswith(shape.between, digits)
-            or not block.startswith(ENDING, ending)
-            or block.find(b'"', request, stop) != ending
-            or not block.startswith(LAST, stop - len(LAST))
-        ):
-            return None
-        self._close()
-        content = quote + len(shape.named)
-        answer = _Answer(shape, block[name:quote], figures.groups(), block[stop - 26 : stop - 2])
-        answer.start = start
-        answer.same = block[body:content]
-        answer.told = block[usage : figures.start(6)]
-        answer.after = block[digits : ending + len(ENDING)]
-        answer.rest = stop - digits
-        self._answer = answer
-        self._grow(0, usage, content)
-        return answer
-
-    def _grow(self, output: int, usage: int, content: int) -> None:
-        """Adds to the message what one of its lines tells: output, whether it ended, tools."""
-        block, answer = self._block, self._answer
-        if answer is None:
-            return
-        if output > answer.output:
-            answer.output = output
-        if not block.startswith(NO_STOP, usage - len(NO_STOP)):
-            answer.stopped = block.rfind(STOPPED, usage - 120, usage) > 0 or answer.stopped
-        if block.startswith(TOOL, content) or block.find(MORE_TOOLS, content, usage) > 0:
-            _add_tools(answer, block, content, usage)
-
-    def _close(self) -> None:
-        """Books the message being read."""
-        answer, self._answer = self._answer, None
-        if answer is None:
-            return
-        fresh, written, read, five, hour, _ = map(int, answer.figures)
-        five = max(five, written - hour)
-        shape = answer.shape
-        self._add(
-            answer.start,
-            Call(
-                answer.id.decode("utf-8", "replace"),
-                shape.run,
-                _instant(answer.time),
-                shape.model,
-                Tokens(fresh, five, hour, read, answer.output),
-                "",
-                "exact" if answer.stopped else "estimated",
-                "" if answer.stopped else NO_END,
-                0,
-                self._lifetime(five, hour),
-                None,
-                shape.tier,
-                shape.geo,
-                0,
-                answer.tools,
-            ),
+    def _book(
+        self,
+        start: int,
+        id_: bytes,
+        figures: tuple[bytes, ...],
+        time: bytes,
+        output: int,
+        stopped: bool,
+        tools: tuple[str, ...],
+    ) -> None:
+        """Books a message whose lines were read the short way."""
+        fresh, written, read, five, hour, _ = map(int, figures)
+        if five + hour < written:
+            five = written - hour
+        shape = self._shape
+        if hour:
+            self._lifetime = HOUR
+        elif five:
+            self._lifetime = MINUTES_5
+        call = Call(
+            id_.decode("utf-8", "replace"),
+            shape.run,
+            _instant(time),
+            shape.model,
+            Tokens(fresh, five, hour, read, output),
+            "",
+            "exact" if stopped else "estimated",
+            "" if stopped else NO_END,
+            0,
+            self._lifetime or None,
+            None,
+            shape.tier,
+            shape.geo,
+            0,
+            tools,
         )
+        self._add(start, call)
 
     # --- the long way
 
@@ -319,11 +324,11 @@ class _Reading:
             self.bad_lines += 1
             return
         if line.startswith(REQUEST):
-            self.memory.asked = loose.text(loose.table(loose.decode(line)).get("id"))
+            self._asked = loose.text(loose.table(loose.decode(line)).get("id"))
             return
         self._learn(line)
-        if self.memory.asked and API_ERROR in line:
-            self.memory.asked = ""
+        if self._asked and API_ERROR in line:
+            self._asked = ""
         if USAGE not in line:
             return
         entry = loose.decode(line)
@@ -335,7 +340,6 @@ class _Reading:
         if not isinstance(entry, dict):
             self.bad_lines += 1
         elif call is not None:
-            self._close()
             self._add(start, call)
 
     def _learn(self, line: bytes) -> None:
@@ -347,8 +351,9 @@ class _Reading:
             agent = _AGENT(head[1])
             name = _text(agent[1]) if agent else ""
             run = owner(self._source, sidechain=SIDECHAIN in head[1], agent=name)
-            self._shape = _Shape(head[1], run)
+            self._shape = _Shape(head[1], run, self._source.run)
             self._shape.learn(line)
+            _shapes[self._source.path] = self._shape
 
     def _call(self, entry: loose.Table) -> Call | None:
         """The call an entry tells of, if it does.
@@ -361,7 +366,7 @@ class _Reading:
         kind = entry.get("type", "assistant" if message.get("role") == "assistant" else "")
         model = loose.name(message.get("model"))
         if model == SYNTHETIC:
-            self.memory.asked = ""
+            self._asked = ""
         if not usage or kind != "assistant" or model == SYNTHETIC:
             return None
         run = owner_of(entry, self._source)
@@ -376,8 +381,7 @@ class _Reading:
             tokens=tokens,
             mark="exact" if stopped else "estimated",
             reason="" if stopped else CUT_OFF if cut else NO_END,
-            lifetime_ms=_announced(usage)
-            or self._lifetime(tokens.cache_write_5m, tokens.cache_write_1h),
+            lifetime_ms=_announced(usage) or self._lives(tokens),
             window=LONG_WINDOW
             if loose.text(entry.get("requestedModel")).endswith("[1m]")
             else None,
@@ -391,26 +395,28 @@ class _Reading:
 
     # --- both
 
-    def _lifetime(self, five: int, hour: int) -> int | None:
+    def _lives(self, tokens: Tokens) -> int | None:
         """How long the written prefix lives; a call that wrote nothing keeps the last one's."""
-        if hour or five:
-            self.memory.lifetime = HOUR if hour else MINUTES_5
-        return self.memory.lifetime or None
+        if tokens.cache_write_1h:
+            self._lifetime = HOUR
+        elif tokens.cache_write_5m:
+            self._lifetime = MINUTES_5
+        return self._lifetime or None
 
     def _add(self, start: int, call: Call) -> None:
         if not self.calls or self.calls[-1].id != call.id:
             self._latest = start
-        self.memory.asked = ""
+        self._asked = ""
         self.calls.append(call)
 
     def _finish(self) -> None:
         """Tells when the last call was asked for: at the time of the line before its first."""
         if self.calls:
-            asked = self._time_before(self._latest) or self.memory.last
+            asked = self._time_before(self._latest) or self._last
             call = self.calls[-1]
             if asked <= call.at:
                 self.calls[-1] = replace(call, requested=asked)
-        self.memory.last = self._time_before(len(self._block)) or self.memory.last
+        self._last = self._time_before(len(self._block)) or self._last
 
     def _time_before(self, end: int) -> int:
         found = self._block.rfind(TIMESTAMP, max(0, end - LOOK_BACK), end)
@@ -491,12 +497,20 @@ def _instant(raw: bytes) -> int:
     """Milliseconds since the epoch; quickly for `2026-11-22T03:25:58.100Z`."""
     if len(raw) == 24 and raw[23] == ZULU and raw[19] == POINT:
         try:
-            return _minute(raw[:16]) + int(raw[17:19] + raw[20:23])
+            minute = _minutes.get(raw[:16]) or _minute(raw[:16])
+            return minute + int(raw[17:19] + raw[20:23])
         except ValueError:
             pass
     return loose.instant(raw.decode("utf-8", "replace"))
 
 
-@lru_cache(maxsize=65536)
+_minutes: dict[bytes, int] = {}
+MINUTES_LIMIT = 50_000
+
+
 def _minute(raw: bytes) -> int:
-    return int(datetime.fromisoformat(f"{raw.decode()}+00:00").timestamp()) * 1000
+    if len(_minutes) > MINUTES_LIMIT:
+        _minutes.clear()
+    value = int(datetime.fromisoformat(f"{raw.decode()}+00:00").timestamp()) * 1000
+    _minutes[raw] = value
+    return value
