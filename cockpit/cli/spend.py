@@ -88,12 +88,12 @@ def _fresh_index(options: settings.Settings, by: By) -> Index:
 
 def _look(index: Index, options: settings.Settings, *, describe: bool) -> None:
     from cockpit.agents.registry import chosen
-    from cockpit.engine.books import pricing
+    from cockpit.engine.books import Pricing
     from cockpit.engine.library import Library, describe_runs, scan
     from cockpit.prices.book import Book
 
     book = Book.load(paths.prices_file(), paths.cache())
-    price = pricing(book)
+    price = Pricing(book)
     library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
     index.reprice(book.fingerprint, price)
     for _ in scan(library, index, price):

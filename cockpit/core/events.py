@@ -222,8 +222,11 @@ class ClockExpired(Event, frozen=True, tag="clock_expired"):
 
 
 class SpendCounted(Event, frozen=True, tag="spend_counted"):
-    """The books were counted: nano-dollars of the whole machine by quarters of an hour since the
-    epoch, of all runs whether shown or not. Quarters that are not named are too old to matter."""
+    """The books were counted: what the whole machine spent, shown on the screen or not.
+
+    `quarters` maps quarters of an hour since the epoch to nano-dollars; one that is not named is
+    too old to matter.
+    """
 
     quarters: dict[int, int]
 

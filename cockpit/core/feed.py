@@ -21,7 +21,7 @@ def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event
         case e.ContextCompacted(before=before):
             size = f" from {before:,} tokens" if before else ""
             return Notice(event.at, event.run, f"context compacted{size}")
-        case e.BudgetSet(budget=budget, by=by):
+        case e.BudgetSet(budget=budget, by=by) if by != "settings":
             return Notice(event.at, event.run, f"budget {_caps(budget)} set by {by}")
         case e.ClockWarned(share=share, ruling=ruling):
             return Notice(event.at, event.run, f"{share} % of {ruling} used", "warning")

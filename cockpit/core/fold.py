@@ -216,6 +216,7 @@ def _prompted(run: Run, event: e.PromptGiven) -> Run:
         failure_key="",
         open_tools=(),
         action=one_line(event.text),
+        stopping=None if _is_over(run.stopping) else run.stopping,
     )
 
 

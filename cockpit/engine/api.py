@@ -1,8 +1,10 @@
 """The operator API: JSON lines on a Unix socket that only its owner can open."""
 
 import asyncio
+import logging
 import os
 import socket
+import stat
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ Answer = Callable[[dict[str, Any]], Awaitable[bytes]]
 """Answers one request with JSON."""
 Stream = Callable[[dict[str, Any]], AsyncIterator[bytes]]
 """Answers one request with JSON after JSON until the connection closes."""
+
+log = logging.getLogger(__name__)
 
 REQUEST_LIMIT = 1024 * 1024
 SEND_SECONDS = 10.0
@@ -37,8 +41,7 @@ class Server:
     async def listen(self, path: Path) -> None:
         """Opens the socket, replacing one that a dead engine left; the caller holds the engine lock."""
         paths.private(path.parent)
-        if path.parent.stat().st_uid != os.getuid():
-            raise PermissionError(f"{path.parent} belongs to another user")
+        _refuse_foreign(path.parent)
         path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
@@ -69,8 +72,10 @@ class Server:
                 request = asyncio.create_task(self._serve(line, writer))
                 working.add(request)
                 request.add_done_callback(working.discard)
-        except (OSError, ValueError):
-            pass  # gone, or a line beyond the limit: this connection is over
+        except ValueError:
+            await _refuse(writer, 0, f"a request is one line of at most {REQUEST_LIMIT} bytes")
+        except OSError:
+            pass  # gone: this connection is over
         finally:
             for request in working:
                 request.cancel()
@@ -82,7 +87,7 @@ class Server:
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
             number = request["id"] if isinstance(request.get("id"), int) else 0
-            do = request.get("do")
+            do = str(request.get("do"))
             if do in self._streams:
                 async for data in self._streams[do](request):
                     await _send(writer, number, data)
@@ -93,8 +98,11 @@ class Server:
                 raise RequestError(f"unknown request {do!r}: accepted: {known}")
         except (RequestError, msgspec.MsgspecError) as error:
             await _refuse(writer, number, str(error))
-        except (OSError, TimeoutError):
+        except OSError:  # a time-out is one too: who does not read for so long is gone
             writer.close()
+        except Exception as error:
+            log.exception("the request %r failed", line[:200])
+            await _refuse(writer, number, f"the engine failed at this: {error!r}")
 
 
 async def _send(writer: asyncio.StreamWriter, number: int, data: bytes) -> None:
@@ -108,8 +116,17 @@ async def _refuse(writer: asyncio.StreamWriter, number: int, text: str) -> None:
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await writer.drain()
-    except (OSError, TimeoutError):
+    except OSError:
         writer.close()
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """A directory that others own or may write to is no place for the operator's socket."""
+    status = directory.lstat()
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+        raise PermissionError(f"{directory} belongs to another user")
+    if status.st_mode & 0o022:
+        raise PermissionError(f"{directory} can be written to by others: chmod 700 {directory}")
 
 
 def _same_user(writer: asyncio.StreamWriter) -> bool:

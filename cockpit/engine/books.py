@@ -1,20 +1,35 @@
 """From what the index booked to what the fleet is told: prices, windows and cache lifetimes."""
 
+from msgspec.structs import replace
+
 from cockpit.core.call import Call
 from cockpit.core.events import CallSettled
-from cockpit.journal.index import Booked, Price
+from cockpit.journal.index import Booked
 from cockpit.prices.book import Book
 
+ASSUMED = "its provider is not in the price book: priced as its maker would"
 
-def pricing(book: Book) -> Price:
-    """The price of a call by this book."""
 
-    def price(call: Call) -> int | None:
-        return book.cost(
+class Pricing:
+    """The price of a call by a book."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def __call__(self, call: Call) -> int | None:
+        """Nano-dollars of the call, None when no price is known."""
+        return self._book.cost(
             call.model, call.provider, call.tokens, call.at, call.tier, call.geo, call.searches
         )
 
-    return price
+    def marked(self, call: Call) -> Call:
+        """The call, marked as estimated where its price is that of another seller."""
+        if not call.provider or call.mark != "exact":
+            return call
+        quote = self._book.quote(call.model, call.provider, at=call.at, prompt=0, tier=call.tier)
+        if quote is None or not quote.assumed:
+            return call
+        return replace(call, mark="estimated", reason=call.reason or ASSUMED)
 
 
 def settled(booked: Booked, book: Book) -> CallSettled:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,17 @@ import msgspec
 from cockpit import __version__
 from cockpit.core import clocks
 from cockpit.core.budget import Budget
-from cockpit.core.events import BudgetSet, ClockExpired, Event, RunDropped, RunSeen
-from cockpit.core.fleet import Run, Scan, is_live
+from cockpit.core.events import (
+    BudgetSet,
+    ClockExpired,
+    Event,
+    NoticeGiven,
+    RunDropped,
+    RunSeen,
+    StopFailed,
+)
+from cockpit.core.fleet import Fleet, Run, is_live
+from cockpit.core.fold import fold_all
 from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_duration
 from cockpit.engine import transcript
@@ -32,6 +41,7 @@ from cockpit.prices.book import Book
 
 TICK_SECONDS = 1.0
 SYNC_SECONDS = 60.0
+BROKEN_STOP = "the engine ended before it could look for survivors: press x again"
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +72,18 @@ class Engine:
         self._publisher = Publisher(now)
         self._ending = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._decided = Fleet()
+        journal.on_trouble = self._journal_troubled
         self._watcher = Watcher(
-            library, index, book, self._from_watcher, self._scanned, now, settings.poll
+            library,
+            index,
+            book,
+            happened=self._in_loop(self._observed),
+            opened=self._in_loop(self._opened),
+            progress=self._in_loop(self._publisher.scanned),
+            now=now,
+            poll_seconds=settings.poll,
+            recent_ms=self._recent_ms,
         )
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
@@ -95,32 +115,44 @@ class Engine:
     # --- what happens
 
     def _replay(self) -> None:
-        self._publisher.happen(event for _, event in self._journal.replay())
+        """What was decided before comes back as its runs are opened; a broken stop has failed."""
+        self._decided = fold_all(Fleet(), (event for _, event in self._journal.replay()))
+        self._publisher.adopt(Fleet(feed=self._decided.feed), self._decided)
+        for run in self._decided.runs.values():
+            if run.stopping is not None and run.stopping.done is None:
+                self._record(StopFailed(run=run.id, at=self._now(), reason=BROKEN_STOP))
 
     def _record(self, *events: Event) -> None:
-        """Something cockpit did or decided: it takes effect at once and is journalled."""
-        self._publisher.happen(events)
+        """Something decided here or learned from the machine: it takes effect and is journalled."""
+        self._publisher.happen(event for event in events if event.run in self._publisher.fleet.runs)
+        self._decided = fold_all(self._decided, events)
         self._journal.append(*events)
 
-    def _from_watcher(self, events: list[Event]) -> None:
-        self._loop.call_soon_threadsafe(self._observed, events)
+    def _in_loop(self, step: Callable[[Any], None]) -> Callable[[Any], None]:
+        def later(argument: object) -> None:
+            self._loop.call_soon_threadsafe(step, argument)
 
-    def _scanned(self, scan: Scan) -> None:
-        self._loop.call_soon_threadsafe(self._publisher.scanned, scan)
+        return later
+
+    def _journal_troubled(self, text: str) -> None:
+        log.error(text)
+        notice = NoticeGiven(run="", at=self._now(), text=text, level="error")
+        self._loop.call_soon_threadsafe(self._publisher.happen, [notice])
+
+    def _opened(self, part: Fleet) -> None:
+        self._publisher.adopt(part, self._decided)
+        self._cap_by_settings(part.runs)
 
     def _observed(self, events: list[Event]) -> None:
         self._publisher.happen(events)
-        for event in events:
-            if isinstance(event, RunSeen):
-                self._cap_by_settings(event)
+        self._cap_by_settings(event.run for event in events if isinstance(event, RunSeen))
 
-    def _cap_by_settings(self, seen: RunSeen) -> None:
-        run = self._publisher.fleet.runs[seen.run]
-        budget = self._settings.budget_for(seen.agent)
-        if budget is not None and run.budget is None and not run.budget_by and run.parent is None:
-            self._publisher.happen(
-                [BudgetSet(run=run.id, at=seen.at, budget=budget, by="settings")]
-            )
+    def _cap_by_settings(self, seen: Iterable[str]) -> None:
+        for run in [self._publisher.fleet.runs[name] for name in seen]:
+            budget = self._settings.budget_for(run.agent)
+            if budget is not None and run.parent is None and not run.budget_by:
+                capped = BudgetSet(run=run.id, at=run.started, budget=budget, by="settings")
+                self._publisher.happen([capped])
 
     async def _tick(self) -> None:
         while True:
@@ -134,15 +166,21 @@ class Engine:
     async def _look_around(self) -> None:
         events = await self._census.look(self._publisher.fleet, self._now())
         if events:
-            self._publisher.happen(events)
+            self._record(*events)
         now = self._now()
         for run in list(self._publisher.fleet.runs.values()):
             event = clocks.due(run, now)
             if event is not None:
                 self._record(event)
                 self._act(run, event)
-            elif now - run.last_event > self._recent_ms and not is_live(run, now):
-                self._publisher.happen([RunDropped(run=run.id, at=now)])
+            elif now - run.last_event > self._recent_ms:
+                self._drop(run, now)
+
+    def _drop(self, run: Run, now: int) -> None:
+        """An old run leaves the screen, a sub-agent together with its parent."""
+        if not is_live(run, now) and run.parent not in self._publisher.fleet.runs:
+            self._publisher.happen([RunDropped(run=run.id, at=now)])
+            self._watcher.forget(run.id)
 
     def _act(self, run: Run, event: Event) -> None:
         """At zero the run is interrupted, if its budget says so and it has a process of its own."""

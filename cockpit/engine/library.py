@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -12,10 +13,12 @@ from cockpit.agents import tail
 from cockpit.agents.adapter import Adapter, DatabaseAdapter
 from cockpit.core.call import Call, Cursor, Source
 from cockpit.core.events import Event, RunDescribed
-from cockpit.journal.index import Booked, Index, Price
+from cockpit.engine.books import Pricing
+from cockpit.journal.index import Booked, Index
 
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 1024 * 1024
+WHOLE_BYTES = 64 * 1024 * 1024
 LEFTOVER_LIMIT = 4 * 1024 * 1024
 RECENT_MS = 24 * 3_600_000
 """Of a database only the runs of the last day before its last change are told."""
@@ -64,6 +67,14 @@ class Library:
         found.sort(key=lambda place: -place.modified_ns)
         return found
 
+    def below(self, directory: Path) -> Iterator[Place]:
+        """The sources in a directory that has just appeared."""
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                place = self.place_of(Path(folder, name))
+                if place is not None:
+                    yield place
+
     def place_of(self, path: Path) -> Place | None:
         """The source that a changed file belongs to."""
         for adapter, root in self.roots:
@@ -103,16 +114,20 @@ def unchanged(place: Place, cursor: Cursor | None) -> bool:
 
 
 class Reading(Struct, frozen=True):
-    """What reading on gave: new entries of the books, and the story if it was asked for."""
+    """What reading on gave: new entries of the books, and the story if it was asked for.
+
+    `anew` tells that the file is not the one that was read before, or was never read.
+    """
 
     booked: list[Booked] = []
     events: list[Event] = []
     bad_lines: int = 0
     cursor: Cursor = Cursor()
+    anew: bool = False
 
 
 def read_on(
-    place: Place, cursor: Cursor | None, index: Index, price: Price, *, story: bool
+    place: Place, cursor: Cursor | None, index: Index, price: Pricing, *, story: bool
 ) -> Reading:
     """Reads what a source holds beyond the cursor into the index, without committing.
 
@@ -129,27 +144,32 @@ def read_on(
 
 
 def _read_lines(
-    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+    place: Place, cursor: Cursor | None, index: Index, price: Pricing, story: bool
 ) -> Reading:
     source, adapter = place.source, place.adapter
     here = tail.begin(source.path, cursor)
     anew = cursor is None or here is not cursor
     memory, booked, events, bad = here.memory, list[Booked](), list[Event](), 0
+
+    def enter(calls: list[Call]) -> None:
+        nonlocal booked
+        calls = [price.marked(call) for call in calls]
+        if story:
+            booked += index.book(source, calls, price, place.modified_ns)
+        else:
+            index.enter(source, calls, price, place.modified_ns)
+
     for block in tail.blocks(source.path, here):
         books = adapter.calls(block.data, source, memory)
-        if story:
-            booked += index.book(source, books.calls, price, place.modified_ns)
-        else:
-            index.enter(source, books.calls, price, place.modified_ns)
+        enter(books.calls)
         if story:
             events += adapter.story(block.data, source, memory)
         memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
         here = replace(block.cursor, memory=memory)
-    if not story:
-        index.enter(source, _leftover(place, here), price, place.modified_ns)
+    enter(_leftover(place, here))
     here = replace(here, size=place.size, modified_ns=place.modified_ns)
     index.advance(source, here, bad, anew=anew)
-    return Reading(booked, events, bad, here)
+    return Reading(booked, events, bad, here, anew)
 
 
 def _leftover(place: Place, cursor: Cursor) -> list[Call]:
@@ -163,19 +183,22 @@ def _leftover(place: Place, cursor: Cursor) -> list[Call]:
     with Path(place.source.path).open("rb") as file:
         file.seek(cursor.offset)
         data = file.read(left)
-    if not data.rstrip().endswith(b"}"):
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except msgspec.MsgspecError:
         return []
     return place.adapter.calls(data + b"\n", place.source, cursor.memory).calls
 
 
 def _read_document(
-    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+    place: Place, cursor: Cursor | None, index: Index, price: Pricing, story: bool
 ) -> Reading:
     """A file that is written anew: its memory knows what of it was told before."""
     data, here = tail.document(place.source.path)
     memory = cursor.memory if cursor is not None else b""
     books = place.adapter.calls(data, place.source, memory)
-    booked = index.book(place.source, books.calls, price, place.modified_ns)
+    calls = [price.marked(call) for call in books.calls]
+    booked = index.book(place.source, calls, price, place.modified_ns)
     here = replace(here, memory=books.memory)
     index.advance(place.source, here, books.bad_lines, anew=True)
     events = place.adapter.story(data, place.source, memory) if story else []
@@ -183,7 +206,7 @@ def _read_document(
 
 
 def _read_database(
-    place: Place, cursor: Cursor | None, index: Index, price: Price, story: bool
+    place: Place, cursor: Cursor | None, index: Index, price: Pricing, story: bool
 ) -> Reading:
     adapter: DatabaseAdapter = place.adapter  # type: ignore[assignment]  # the form says so
     newest = place.modified_ns // 1_000_000
@@ -191,29 +214,34 @@ def _read_database(
     books, events = adapter.read(
         Path(place.source.path), cursor.memory if cursor else b"", since=since
     )
-    booked = index.book(place.source, books.calls, price, place.modified_ns)
+    calls = [price.marked(call) for call in books.calls]
+    booked = index.book(place.source, calls, price, place.modified_ns)
     here = Cursor(0, place.inode, 0, place.size, place.modified_ns, b"", books.memory)
-    index.advance(place.source, here, books.bad_lines, anew=False)
+    index.advance(place.source, here, books.bad_lines, anew=cursor is None)
     return Reading(booked, events, books.bad_lines, here)
 
 
-def opening_story(place: Place, until: int) -> list[Event]:
-    """The story's beginning and end up to offset `until`: enough to know what a run is and does."""
-    source, adapter = place.source, place.adapter
-    if source.form != "lines":
-        return []
-    head = Cursor()
-    starts = [(0, min(until, HEAD_BYTES))]
-    if until > HEAD_BYTES:
-        starts.append((max(HEAD_BYTES, until - TAIL_BYTES), until))
+def opening_story(place: Place, until: int, *, whole: bool = False) -> list[Event]:
+    """The story of a file of lines up to offset `until`: all of it, or beginning and end.
+
+    Beginning and end are enough to know what a run is and does; more than `WHOLE_BYTES` is never
+    read as a whole.
+    """
+    source, adapter, memory = place.source, place.adapter, b""
     events: list[Event] = []
-    for start, end in starts:
-        from_line = _next_line(source.path, start) if start else 0
-        for block in tail.blocks(
-            source.path, replace(head, offset=from_line, head=b"\n"), until=end
-        ):
-            events += adapter.story(block.data, source, b"")
+    for start, end in _pieces(
+        source.path, until, WHOLE_BYTES if whole else HEAD_BYTES + TAIL_BYTES
+    ):
+        for block in tail.blocks(source.path, Cursor(offset=start, head=b"\n"), until=end):
+            events += adapter.story(block.data, source, memory)
+            memory = adapter.calls(block.data, source, memory).memory
     return events
+
+
+def _pieces(path: str, until: int, limit: int) -> list[tuple[int, int]]:
+    if until <= limit:
+        return [(0, until)]
+    return [(0, HEAD_BYTES), (_next_line(path, until - TAIL_BYTES), until)]
 
 
 def _next_line(path: str, offset: int) -> int:
@@ -224,7 +252,10 @@ def _next_line(path: str, offset: int) -> int:
 
 
 def scan(
-    library: Library, index: Index, price: Price, progress: Callable[[int, int], None] | None = None
+    library: Library,
+    index: Index,
+    price: Pricing,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[Place, Reading]]:
     """Reads every source that changed into the index, newest first, committing as it goes.
 

@@ -2,9 +2,13 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from cockpit.journal import paths
+
+ASKED_SECONDS = 0.3
+"""Whoever asks for the holder takes the lock for a moment, which must not look like an engine."""
 
 
 class EngineRunningError(Exception):
@@ -19,14 +23,23 @@ def acquire(path: Path) -> int:
     """
     paths.private(path.parent)
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise EngineRunningError(f"an engine is running already (pid {holder(path)})") from error
+    deadline = time.monotonic() + ASKED_SECONDS
+    while not _taken(lock):
+        if time.monotonic() > deadline:
+            os.close(lock)
+            raise EngineRunningError(f"an engine is running already (pid {holder(path)})")
+        time.sleep(0.01)
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def is_ours(path: Path, lock: int) -> bool:

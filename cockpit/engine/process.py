@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from pathlib import Path
 
 from cockpit.agents.registry import chosen
@@ -20,6 +22,10 @@ from cockpit.prices.book import Book
 LOG_LIMIT = 4 * 1024 * 1024
 INDEX_WAIT_SECONDS = 30.0
 HOME_SECONDS = 1.0
+REFRESH = (
+    "import pathlib, sys; from cockpit.prices.snapshot import refresh;"
+    " refresh(pathlib.Path(sys.argv[1]))"
+)
 
 log = logging.getLogger("cockpit.engine")
 
@@ -27,10 +33,12 @@ log = logging.getLogger("cockpit.engine")
 def main() -> None:
     """Runs the engine until SIGTERM, SIGINT or a `shutdown` request."""
     os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _shorten_log()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         held = lock.acquire(paths.engine_lock())
     except lock.EngineRunningError as error:
@@ -47,14 +55,13 @@ def main() -> None:
 
 async def _run(held: int) -> None:
     options = settings.load(paths.settings_file())
-    book = Book.load(paths.prices_file(), paths.cache())
+    book = await _prices()
     library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
     journal = Journal(paths.journal_file())
     engine = Engine(options, library, await _index(), journal, book)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.shutdown)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log.info("engine %d begins", os.getpid())
     watching = asyncio.create_task(_end_with_home(engine, held))
     await engine.run(paths.engine_socket())
@@ -64,10 +71,26 @@ async def _run(held: int) -> None:
 
 async def _end_with_home(engine: Engine, held: int) -> None:
     """An engine whose home was removed serves nobody: a new one would not find it."""
-    while lock.is_ours(paths.engine_lock(), held):
+    while lock.is_ours(paths.engine_lock(), held):  # noqa: ASYNC110 (nothing tells of a removal)
         await asyncio.sleep(HOME_SECONDS)
     log.info("the engine's home is gone")
     engine.shutdown()
+
+
+async def _prices() -> Book:
+    """The price book; compiled anew, in a child, when a newer genai-prices has been installed."""
+    book = Book.load(paths.prices_file(), paths.cache())
+    try:
+        is_news = installed("genai-prices") != book.genai_prices
+    except PackageNotFoundError:
+        return book
+    if not is_news:
+        return book
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", REFRESH, str(paths.cache()), stdin=asyncio.subprocess.DEVNULL
+    )
+    await child.wait()
+    return Book.load(paths.prices_file(), paths.cache())
 
 
 async def _index() -> Index:

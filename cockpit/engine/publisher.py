@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet, Scan
-from cockpit.core.fold import fold
+from cockpit.core.fold import fold, reopened
 
 PUSH_SECONDS = 0.25
 STORY_LIMIT = 2_000
@@ -45,6 +45,11 @@ class Publisher:
             for queue in self._stories[run]:
                 if queue.qsize() < STORY_LIMIT:
                     queue.put_nowait(told)
+
+    def adopt(self, part: Fleet, decided: Fleet) -> None:
+        """Takes over runs that were folded from their beginning elsewhere."""
+        self.fleet = reopened(self.fleet, part, decided)
+        self._dirty.set()
 
     def scanned(self, scan: Scan) -> None:
         """The first look at the disk came on."""

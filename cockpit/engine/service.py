@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from cockpit.journal import paths
 
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
+BEGIN_SECONDS = 2.0
 
 
 def running() -> int | None:
@@ -27,12 +30,14 @@ def start() -> int:
     Raises:
         EngineError: when it does not come up; the text ends with the last lines of its log.
     """
-    child = _spawn() if running() is None else None
+    child = None
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and (child is None or not child.poll()):
         pid = running()
         if pid is not None and _answers():
             return pid
+        if pid is None and (child is None or child.poll() is not None):
+            child = _spawn()
         time.sleep(0.02)
     raise EngineError(
         f"the engine did not start; its log {paths.engine_log()} ends:\n{log_tail(5)}"
@@ -54,14 +59,21 @@ def _spawn() -> "subprocess.Popen[bytes]":
 
 
 def _answers() -> bool:
-    import socket
+    return _listener() is not None
 
+
+def _listener() -> int | None:
+    """Pid of the process behind the socket, as the kernel knows it; 0 where it does not tell."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(paths.engine_socket()))
+            if not hasattr(socket, "SO_PEERCRED"):
+                return 0
+            size = struct.calcsize("3i")
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+            return int(struct.unpack("3i", peer)[0])
     except OSError:
-        return False
-    return True
+        return None
 
 
 def stop() -> bool:
@@ -70,7 +82,7 @@ def stop() -> bool:
     Raises:
         EngineError: when it is still there after 15 s.
     """
-    pid = running()
+    pid = _signalled()
     if pid is None:
         return False
     try:
@@ -85,13 +97,24 @@ def stop() -> bool:
     raise EngineError(f"the engine (pid {pid}) does not end; kill -9 {pid} loses nothing")
 
 
+def _signalled() -> int | None:
+    """Whom to end. The lock's text is the last resort: right after a start it may be another's."""
+    deadline = time.monotonic() + BEGIN_SECONDS
+    while running() is not None:
+        pid = _listener() or (running() if time.monotonic() > deadline else None)
+        if pid is not None:
+            return pid
+        time.sleep(0.02)
+    return None
+
+
 async def connect(*, start_missing: bool = True) -> Client:
     """A connection to the engine, started first if it is missing.
 
     Raises:
         EngineError: when there is none and none comes up.
     """
-    if running() is None and start_missing:
+    if start_missing and not _answers():
         await asyncio.to_thread(start)
     return await Client.connect(paths.engine_socket())
 

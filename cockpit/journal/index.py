@@ -364,6 +364,18 @@ class Index:
             call = self._call(row, None, run)
             yield Booked(call, run, call.tokens, row[_NANO], revision=False)
 
+    def newest_call(self, runs: Iterable[str]) -> int | None:
+        """When the last call of any of these runs was recorded; None when there is none."""
+        self._flush()
+        newest = (
+            self._database.execute(
+                "SELECT max(at) FROM calls JOIN runs ON runs.number = calls.run WHERE runs.run = ?",
+                (run,),
+            ).fetchone()[0]
+            for run in runs
+        )
+        return max((at for at in newest if at is not None), default=None)
+
     def spent_by_quarter(self, since: int) -> dict[int, int]:
         """Nano-dollars of all calls since `since`, by quarters of an hour since the epoch."""
         rows = self._database.execute(

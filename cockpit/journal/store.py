@@ -100,7 +100,7 @@ class Journal:
         """
         self._engine = connect(path)
         migrate(self._engine)
-        self._on_trouble = on_trouble
+        self.on_trouble = on_trouble
         self._queue: queue.Queue[tuple[list[Event], Future[int]] | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._closing = threading.Event()
@@ -167,7 +167,7 @@ class Journal:
                 break
             except sa.exc.SQLAlchemyError as error:
                 if not told:
-                    self._on_trouble(
+                    self.on_trouble(
                         f"the journal cannot be written, events are kept in memory: {error}"
                     )
                 told = True
@@ -176,7 +176,7 @@ class Journal:
                         future.set_exception(error)
                     return
         if told:
-            self._on_trouble("the journal is being written again")
+            self.on_trouble("the journal is being written again")
         for _, future in batch:
             future.set_result(last)
 

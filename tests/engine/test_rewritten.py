@@ -13,6 +13,7 @@ from cockpit.agents.opencode import OpenCode
 from cockpit.agents.pi import Pi
 from cockpit.core import events as e
 from cockpit.engine import transcript
+from cockpit.engine.books import Pricing
 from cockpit.engine.library import (
     Library,
     describe_runs,
@@ -22,6 +23,7 @@ from cockpit.engine.library import (
     unchanged,
 )
 from cockpit.journal.index import Index
+from cockpit.prices.book import Book
 from cockpit.prices.book import Book
 from tests.agents.reading import home
 
@@ -33,8 +35,7 @@ def index(tmp_path):
     index.close()
 
 
-def free(_: object) -> int:
-    return 0
+free = Pricing(Book.load())
 
 
 def only(library: Library, ending: str):
