@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cockpit.core import events as e
 from cockpit.core.feed import notice_of
 from cockpit.core.price import Mark
+from cockpit.core.text import BODY_LIMIT
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 Kind = Literal[
@@ -146,6 +147,7 @@ class Story:
         return self._put(entry)
 
     def _put(self, entry: Entry) -> int:
+        entry = _sized(entry)
         key = self.end
         self.entries.append(entry)
         self.size += entry.size
@@ -156,6 +158,7 @@ class Story:
         return key
 
     def _set(self, key: int, entry: Entry) -> int:
+        entry = _sized(entry)
         self.size += entry.size - self[key].size
         self.entries[key - self.first] = entry
         return key
@@ -213,6 +216,14 @@ class Story:
             if entry.kind in TALK:
                 return key
         return self.first - 1 if len(self.entries) < NEAR and not self.complete else None
+
+
+def _sized(entry: Entry) -> Entry:
+    """No text longer than can be shown; one character more is kept, so that drawing it tells of the cut."""
+    if entry.size <= BODY_LIMIT:
+        return entry
+    told = ("text", "arguments", "output", "diff")
+    return replace(entry, **{field: getattr(entry, field)[: BODY_LIMIT + 1] for field in told})
 
 
 def _cost(known: Cost | None, event: e.CallSettled) -> Cost:

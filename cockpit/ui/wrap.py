@@ -10,8 +10,8 @@ def words(text: str, width: int, first: int | None = None) -> list[str]:
     lines: list[str] = []
     for line in text.expandtabs(TAB).split("\n"):
         room = width if lines or first is None else first
-        while not _fits(line, room):
-            end = _last_space(line, _cut(line, room))
+        while (end := _cut(line, room)) < len(line):
+            end = _last_space(line, end)
             lines.append(line[:end].rstrip())
             line = line[end:].lstrip(" ")
             room = width
@@ -23,8 +23,7 @@ def cells(text: str, width: int) -> list[str]:
     """Lines of at most `width` cells, broken anywhere: for code and output, whose spaces matter."""
     lines: list[str] = []
     for line in text.expandtabs(TAB).split("\n"):
-        while not _fits(line, width):
-            end = _cut(line, width)
+        while (end := _cut(line, width)) < len(line):
             lines.append(line[:end])
             line = line[end:]
         lines.append(line)
@@ -36,14 +35,10 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def _fits(line: str, width: int) -> bool:
-    return width_of(line) <= width
-
-
 def _cut(line: str, width: int) -> int:
-    """How many characters fit into `width` cells, at least one."""
+    """How many characters fit into `width` cells, at least one; looks no further than that."""
     if line.isascii():
-        return max(1, width)
+        return min(len(line), max(1, width))
     used = 0
     for place, character in enumerate(line):
         used += get_character_cell_size(character)

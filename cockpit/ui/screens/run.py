@@ -208,7 +208,7 @@ class RunScreen(LiveScreen):
             state = f"{self._missed:,} newer · f shows them"
         count = len(transcript.story.entries)
         more = "" if transcript.story.complete else " · more above"
-        found = f" · {transcript.matches:,} match" if transcript.words else ""
+        found = f" · found in {transcript.matches:,}" if transcript.words else ""
         _title(
             self.query_one("#story"),
             f"transcript · {state}",

@@ -98,7 +98,7 @@ def column(known: Known) -> Lined:
         _books(known),
         _children(known),
         said.caveats,
-        [*said.facts, *_source(known)],
+        [*(line for line in said.facts if line[0][0].strip() != "spent"), *_source(known)],
     ]
     lines: Lined = []
     for group in groups:

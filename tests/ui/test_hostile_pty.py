@@ -1,0 +1,133 @@
+"""The real app in a real pseudo-terminal, fed with attacks: what counts are the raw bytes that come out."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+from hostile import WRITTEN_BY_NOBODY, forbidden
+
+HERE = Path(__file__).parent
+COLUMNS, ROWS = 120, 40
+
+
+class Terminal:
+    """A pseudo-terminal with the app behind it: keeps every byte, and the picture they make."""
+
+    def __init__(self, theme: str) -> None:
+        self.raw = b""
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self.screen)
+        self._leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "hostile.py"), theme],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            start_new_session=True,
+            env=os.environ
+            | {
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "PYTHONPATH": str(HERE.parents[1]),
+            },
+        )
+        os.close(follower)
+
+    def press(self, keys: str) -> None:
+        os.write(self._leader, keys.encode())
+
+    def read(self, seconds: float) -> bool:
+        """Whatever comes within this time; False when nothing came, or the app is gone."""
+        if not select.select([self._leader], [], [], seconds)[0]:
+            return False
+        try:
+            came = os.read(self._leader, 1 << 16)
+        except OSError:
+            return False
+        self.raw += came
+        self._stream.feed(came)
+        return bool(came)
+
+    def until(self, holds: Callable[[str], bool], seconds: float = 30) -> None:
+        """Read until the picture is as wanted, and then until nothing more comes."""
+        deadline = time.monotonic() + seconds
+        while not holds(self.picture):
+            self.read(0.1)
+            assert time.monotonic() < deadline, "\n" + self.picture
+            assert self.process.poll() is None, "\n" + self.picture
+        while self.read(0.3):
+            pass
+
+    @property
+    def picture(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def column(self, x: int, rows: range) -> str:
+        return "".join(self.screen.buffer[y][x].data for y in rows)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._leader)
+
+
+@pytest.fixture(params=["cockpit", "terminal"])
+def terminal(request) -> Iterator[Terminal]:
+    terminal = Terminal(request.param)
+    yield terminal
+    terminal.close()
+
+
+def check(terminal: Terminal) -> None:
+    """Nothing of the attack went out, in any encoding."""
+    text = terminal.raw.decode("utf-8")  # raises if a raw C1 byte went out
+    assert forbidden(text) == set()
+    assert [words for words in WRITTEN_BY_NOBODY if words in text] == []
+
+
+def test_nothing_of_an_attack_reaches_the_terminal(terminal):
+    # the main screen: names, agents, models, projects, the focus pane, the feed
+    terminal.until(lambda picture: "[red]R[/red]" in picture and "asks" in picture)
+    check(terminal)
+    assert terminal.column(0, range(2, 20)).strip("│") == ""
+
+    # the run: its transcript, live too, then everything unfolded, then from its beginning
+    terminal.press("\r")
+    terminal.until(lambda picture: "LIVE [red]R[/red]" in picture)
+    check(terminal)
+    for keys, shown in (("t", "[bold"), ("g", "[red]R[/red]"), ("\x1b[6~", "│"), ("\x1b[6~", "│")):
+        terminal.press(keys)
+        terminal.until(lambda picture, shown=shown: shown in picture)
+        check(terminal)
+        edges = {terminal.column(x, range(2, ROWS - 2)) for x in (0, COLUMNS - 1)}
+        assert edges == {"│" * (ROWS - 4)}
+
+    # a refusal of the engine, and every run's name in the palette
+    terminal.press("\x1b")
+    terminal.until(lambda picture: "fleet" in picture and "transcript" not in picture)
+    terminal.press("j\r")
+    terminal.until(lambda picture: "transcript: [red]R" in picture)
+    check(terminal)
+    terminal.press(":")
+    terminal.until(lambda picture: "Unfold all" in picture)
+    terminal.press("red")
+    terminal.until(lambda picture: "go to [red]R" in picture)
+    check(terminal)
+    assert terminal.process.poll() is None
+
+
+def test_the_check_sees_what_it_forbids():
+    assert forbidden("plain \x1b[0m text") == set()
+    assert forbidden("a\u202eb\x9bc\u200bd\x85") == {"\u202e", "\x9b", "\u200b", "\x85"}
