@@ -141,6 +141,8 @@ class CockpitApp(App[None]):
     def _draw(self) -> None:
         now = self._now()
         self._is_drawing_soon, self._drawn_at = False, now
+        if not self.is_running:  # the widgets are being taken down
+            return
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen) and screen.is_mounted:
                 screen.show(

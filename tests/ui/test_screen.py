@@ -394,7 +394,7 @@ async def test_only_lines_that_differ_repaint():
         before = list(table._drawn)
         time.now += 1_000
         await settled(pilot)
-        assert [region.y for region in changes(before, table._drawn, 80)] == [1]
+        assert [region.y for region in changes(before, table._drawn, 80)] == [2]
 
 
 async def test_the_day_is_counted_from_local_midnight():

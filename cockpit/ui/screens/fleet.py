@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Grid
-from textual.content import Content
 from textual.widgets import Input
 
 from cockpit.core.fleet import Fleet, Run
@@ -33,16 +32,8 @@ class FleetScreen(LiveScreen):
     CSS = """
     FleetScreen { layout: vertical; }
     FleetScreen #body { height: 1fr; grid-gutter: 0; }
-    FleetScreen #body > * {
-        border: round $part-border;
-        border-title-color: $part-title;
-        border-subtitle-color: $part-dim;
-        height: 100%;
-    }
+    FleetScreen #body > * { height: 100%; }
     FleetScreen #filter { height: 1; border: none; padding: 0 1; background: $panel; }
-    FleetScreen #fleet { scrollbar-color: $part-track; scrollbar-color-hover: $part-dim;
-        scrollbar-color-active: $part-key; scrollbar-background: $background;
-        scrollbar-background-hover: $background; scrollbar-background-active: $background; }
     """
 
     def __init__(self, settings: ScreenSettings) -> None:
@@ -61,7 +52,6 @@ class FleetScreen(LiveScreen):
         yield Footer(self._settings.keys)
 
     def on_mount(self) -> None:
-        self.query_one("#events").border_title = "events"
         self._lay_out()
         self.table.focus()
 
@@ -98,12 +88,9 @@ class FleetScreen(LiveScreen):
 
     def _show_focus(self) -> None:
         row = self.table.under_cursor
-        focus = self.query_one(Focus)
-        _title(focus, text.safe(row.run.name, 60) if row else "", "border_title")
         app = self.cockpit
-        focus.show(row, self._now, app.face, animated=app.animated)
-        _title(self.table, "fleet", "border_title")
-        _title(self.table, self._summary(), "border_subtitle")
+        self.query_one(Focus).show(row, self._now, app.face, animated=app.animated)
+        self.table.entitle("fleet", self._summary())
 
     def _summary(self) -> str:
         if self._fleet is None:
@@ -244,12 +231,3 @@ def _height(pane: Pane, height: int, *, alone: bool) -> str:
     if pane == "focus":
         return "1fr" if alone else "2fr"
     return "8" if height >= 36 else "5"
-
-
-def _title(
-    widget: FleetTable | Focus, title: str, attribute: Literal["border_title", "border_subtitle"]
-) -> None:
-    """Set a border title as plain text, and only when it changed: setting repaints."""
-    content = Content(title)
-    if str(getattr(widget, attribute) or "") != content.markup:
-        setattr(widget, attribute, content.markup)

@@ -7,7 +7,7 @@ from cockpit.ui.widgets.lines import Part
 
 NEXT = (
     ("cockpit demo", "a small fleet at work: no key, no network, no cost"),
-    ("claude, codex, …", "start an agent in another terminal; it appears here within two seconds"),
+    ("claude, codex, …", "start an agent in another terminal: it appears here"),
 )
 
 

@@ -2,24 +2,20 @@
 
 from datetime import tzinfo
 
-from textual.strip import Strip
-
 from cockpit.core.fleet import Fleet, Notice
 from cockpit.ui import text
 from cockpit.ui.palette import Palette
-from cockpit.ui.widgets.lines import Lines, strip
+from cockpit.ui.widgets.framed import Framed, Line
 
 _GLYPHS = {"information": ("·", "dim"), "warning": ("◆", "asks"), "error": ("✖", "stuck")}
 NAME_WIDTH, SHORT_NAME = 18, 14
 
 
-class Feed(Lines):
+class Feed(Framed):
     """Time, run and what happened, a line each."""
 
-    DEFAULT_CSS = "Feed { padding: 0 1; }"
-
     def __init__(self, tz: tzinfo | None, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+        super().__init__("events", id=id)
         self._tz = tz
         self._fleet = Fleet()
 
@@ -27,27 +23,25 @@ class Feed(Lines):
         self._fleet = fleet
         self.redraw()
 
-    def draw(self, width: int, height: int) -> list[Strip]:
+    def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette
-        notices = self._fleet.feed[-height:]
+        notices = self._fleet.feed[-height:] if height else ()
         if not notices:
-            return [strip([("nothing happened yet", palette["dim"])], width, palette.ground)]
+            return [Line([("nothing happened yet", palette["dim"])])]
         return [self._line(notice, width, palette) for notice in notices]
 
-    def _line(self, notice: Notice, width: int, palette: Palette) -> Strip:
+    def _line(self, notice: Notice, width: int, palette: Palette) -> Line:
         glyph, part = _GLYPHS[notice.level]
         run = self._fleet.runs.get(notice.run)
         name = text.safe(run.name) or run.id[:8] if run else ""
         wide = NAME_WIDTH if width >= 80 else SHORT_NAME
         room = max(0, width - wide - 13)
         said = text.fit(text.safe(notice.text), room)
-        return strip(
+        return Line(
             [
                 (text.time_of_day(notice.at, self._tz, seconds=True) + " ", palette["dim"]),
                 (glyph + " ", palette[part]),
                 (text.fit(name, wide) + "  ", palette.text),
                 (said, palette["dim"] if notice.level == "information" else palette.text),
-            ],
-            width,
-            palette.ground,
+            ]
         )

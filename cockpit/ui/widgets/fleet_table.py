@@ -3,33 +3,28 @@
 from collections.abc import Collection
 
 from textual import events
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
-from textual.theme import Theme
 
 from cockpit.core.fleet import Fleet
-from cockpit.ui.palette import Palette, palette_of
+from cockpit.ui.palette import Palette
 from cockpit.ui.rows import SORTS, Row, Sort, arrange
 from cockpit.ui.widgets.columns import GUTTER, NAME_AT_LEAST, Column, cells, heading, layout
 from cockpit.ui.widgets.empty import nothing
-from cockpit.ui.widgets.lines import changes, strip
+from cockpit.ui.widgets.framed import Framed, Line
 
 ROOMY = 110
 """Inside width from which project, branch, turns, model and age have their columns."""
 LONG_NAME = 24
+WHEEL = 3
 
 
-class FleetTable(ScrollView, can_focus=True):
-    """Runs, one a line. The cursor is a run id; -1 in `place` means that nothing is shown."""
+class FleetTable(Framed, can_focus=True):
+    """Runs, one a line. The cursor is a run id; -1 in `place` means that nothing is shown.
 
-    DEFAULT_CSS = """
-    FleetTable { scrollbar-size-vertical: 1; overflow-x: hidden; overflow-y: auto; }
+    `narrow` drops columns early, for the sake of long names.
     """
 
-    narrow: reactive[bool] = reactive(False)
+    padding = 0
 
     class Chosen(Message):
         """The cursor came to another run."""
@@ -41,7 +36,8 @@ class FleetTable(ScrollView, can_focus=True):
         """The run under the cursor was clicked twice."""
 
     def __init__(self, sort: Sort = "attention", *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+        super().__init__("fleet", id=id)
+        self.narrow = False
         self.sort: Sort = sort
         self.filter = ""
         self.marked: set[str] = set()
@@ -50,17 +46,8 @@ class FleetTable(ScrollView, can_focus=True):
         self.rows: list[Row] = []
         self._fleet: Fleet | None = None
         self._now = 0
-        self._drawn: list[Strip] = []
+        self._top = 0
         self._columns: tuple[int, list[Column]] = (1, [])
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, self._recolor)
-
-    def _recolor(self, _: Theme) -> None:
-        self.redraw()
-
-    def on_resize(self) -> None:
-        self.redraw()
 
     # --- what is shown
 
@@ -78,7 +65,6 @@ class FleetTable(ScrollView, can_focus=True):
         self.rows = arrange(self._fleet, self._now, sort=self.sort, query=self.filter, held=held)
         if self.place < 0:
             self._put_cursor(max(place, 0))
-        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
         self.redraw()
 
     def _is_held(self, fleet: Fleet) -> bool:
@@ -115,7 +101,7 @@ class FleetTable(ScrollView, can_focus=True):
 
     @property
     def page(self) -> int:
-        return max(1, self.size.height - 2)
+        return max(1, self._visible - 1)
 
     def mark(self) -> None:
         """Mark the run under the cursor, or take its mark away, and go on to the next."""
@@ -151,28 +137,38 @@ class FleetTable(ScrollView, can_focus=True):
         if self.cursor != before:
             self.post_message(self.Chosen())
 
+    @property
+    def _visible(self) -> int:
+        """How many runs fit between the titles and the frame."""
+        return max(1, self.size.height - 3)
+
     def _reveal(self, place: int) -> None:
-        height = max(1, self.size.height - 1)
-        top = round(self.scroll_y)
-        if place < top:
-            self.scroll_to(y=place, animate=False)
-        elif place >= top + height:
-            self.scroll_to(y=place - height + 1, animate=False)
+        self._show_from(min(max(self._top, place - self._visible + 1), place))
+
+    def _show_from(self, top: int) -> None:
+        self._top = min(max(0, top), max(0, len(self.rows) - self._visible))
 
     # --- mouse
 
+    def on_mouse_scroll_down(self) -> None:
+        self._wheel(WHEEL)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._wheel(-WHEEL)
+
+    def _wheel(self, lines: int) -> None:
+        self._show_from(self._top + lines)
+        self.redraw()
+
     def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        if offset.y == 0:
-            self._sort_clicked(offset.x)
-            return
-        place = offset.y - 1 + round(self.scroll_y)
-        if place >= len(self.rows):
+        x, y = event.x - 1, event.y - 1
+        if y == 0:
+            self._sort_clicked(x)
+        place = y - 1 + self._top
+        if not (0 < y <= self._visible and place < len(self.rows)):
             return
         self.go(place)
-        if offset.x < GUTTER:
+        if x < GUTTER:
             self.marked ^= {self.rows[place].run.id}
             self.redraw()
         elif event.chain == 2:
@@ -193,56 +189,35 @@ class FleetTable(ScrollView, can_focus=True):
 
     # --- drawing
 
-    def watch_narrow(self) -> None:
-        self.redraw()
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        self.redraw()
-
-    def redraw(self) -> None:
-        """Draw what is in view, and repaint the lines that differ."""
-        if not (self.is_mounted and self.size):
-            return
-        width = self.scrollable_content_region.width
-        old, self._drawn = self._drawn, self._draw(width, self.size.height)
-        changed: list[Region] = changes(old, self._drawn, width)
-        if changed:
-            self.refresh(*changed)
-
-    def _draw(self, width: int, height: int) -> list[Strip]:
-        palette = palette_of(self.app)
-        self._columns = layout(
-            width,
-            roomy=width >= ROOMY,
-            name_at_least=LONG_NAME if self.narrow or width >= ROOMY else NAME_AT_LEAST,
-        )
-        name, columns = self._columns
-        lines = [strip(heading(name, columns, self.sort, palette), width, palette.ground)]
+    def content(self, width: int, height: int) -> list[Line]:
+        palette = self.palette
+        long = self.narrow or width >= ROOMY
+        at_least = LONG_NAME if long else NAME_AT_LEAST
+        self._columns = layout(width, roomy=width >= ROOMY, name_at_least=at_least)
         if not self.rows:
-            told = nothing(self._fleet, self.filter, palette)
-            return [strip(parts, width, palette.ground) for parts in told]
-        top = round(self.scroll_y)
-        shown = self.rows[top : top + height - 1]
-        return lines + [self._row(row, width, palette) for row in shown]
+            return [Line(parts) for parts in nothing(self._fleet, self.filter, palette)]
+        self._show_from(self._top)
+        shown = self.rows[self._top : self._top + height - 1]
+        titles = heading(*self._columns, self.sort, palette)
+        return [Line(titles), *(self._line(row, palette) for row in shown)]
 
-    def _row(self, row: Row, width: int, palette: Palette) -> Strip:
-        name, columns = self._columns
+    def _line(self, row: Row, palette: Palette) -> Line:
         id_ = row.run.id
         parts = cells(
             row,
-            name,
-            columns,
+            *self._columns,
             self._now,
             palette,
             marked=id_ in self.marked,
             asked=id_ in self.asked,
         )
-        return strip(parts, width, palette.cursor if id_ == self.cursor else palette.ground)
+        return Line(parts, palette.cursor if id_ == self.cursor else None)
 
-    def render_line(self, y: int) -> Strip:
-        return (
-            self._drawn[y]
-            if y < len(self._drawn)
-            else Strip.blank(self.size.width, palette_of(self.app).ground)
-        )
+    def thumb(self, height: int) -> range:
+        """Beside the rows, not beside their titles."""
+        count, room = len(self.rows), height - 1
+        if count <= room or room < 1:
+            return range(0)
+        size = max(1, room * room // count)
+        start = 1 + (room - size) * self._top // max(1, count - room)
+        return range(start, start + size)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from rich.style import Style
-from textual.strip import Strip
 
 from cockpit.core.budget import CALIBRATION_CALLS, Clock
 from cockpit.core.fleet import Run, active_until, burn_per_hour, clock_of, next_turn_of, spark_until
@@ -13,7 +12,8 @@ from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.rows import Row
 from cockpit.ui.themes import Face
 from cockpit.ui.widgets.columns import CACHE_LOW, CLOCK_LOW, context_share
-from cockpit.ui.widgets.lines import Lines, Part, strip
+from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.lines import Part
 
 LABEL = 9
 """Cells of the labels in front of each line."""
@@ -42,10 +42,8 @@ class View(NamedTuple):
         return self.row.run
 
 
-class Focus(Lines):
+class Focus(Framed):
     """The run under the cursor."""
-
-    DEFAULT_CSS = "Focus { padding: 0 1; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -57,14 +55,14 @@ class Focus(Lines):
     def show(self, row: Row | None, now: int, face: Face, *, animated: bool) -> None:
         """Draw this run; nothing when there is none."""
         self._row, self._now, self._face, self._animated = row, now, face, animated
+        self._title = text.safe(row.run.name, 60) if row else ""
         self.redraw()
 
-    def draw(self, width: int, height: int) -> list[Strip]:
+    def content(self, width: int, height: int) -> list[Line]:
         if self._row is None:
             return []
         view = View(self._row, self._now, width, self.palette, self._face, self._animated)
-        lines = portrait(view, height)
-        return [strip(parts, width, self.palette.ground) for parts in lines[:height]]
+        return [Line(parts) for parts in portrait(view, height)]
 
 
 class Groups(NamedTuple):
@@ -176,13 +174,13 @@ def _rate(view: View, said: list[Part]) -> list[Part]:
 
 
 def _state_of_clock(view: View, clock: Clock) -> Lined:
-    words = f"{clock.ruling}: the cap reached first"
+    words = f"{clock.ruling} is the cap reached first"
     if clock.calibrating:
         words = f"calibrating, {view.run.calls} of {CALIBRATION_CALLS} calls"
     elif clock.share >= 1:
         words = f"{clock.ruling} is used up"
     elif clock.frozen:
-        words = f"frozen: {view.row.claim.state} · {clock.ruling} rules"
+        words = f"frozen: {view.row.claim.state}"
     elif clock.left_ms is None:
         words = f"{clock.ruling} rules, nothing is burning"
     return [[(words, view.palette["dim"])]]

@@ -17,13 +17,13 @@ Part = tuple[str, Style]
 
 def strip(parts: Iterable[Part], width: int, ground: Style) -> Strip:
     """One line of exactly `width` cells on a background; the texts must be clean."""
-    segments = [Segment(text, _on(ground, style)) for text, style in parts if text]
+    segments = [Segment(text, on_ground(ground, style)) for text, style in parts if text]
     length = sum(len(text) if text.isascii() else cell_len(text) for text, _, _ in segments)
     line = Strip(segments, length)
     return line if length == width else line.adjust_cell_length(width, ground)
 
 
-def _on(ground: Style, style: Style) -> Style:
+def on_ground(ground: Style, style: Style) -> Style:
     """The style on this ground; a reversed line of many colors would be a patchwork."""
     if style.bgcolor is ground.bgcolor and not ground.reverse:
         return style
@@ -32,7 +32,7 @@ def _on(ground: Style, style: Style) -> Style:
 
 def spread(left: Sequence[Part], right: Sequence[Part], width: int, ground: Style) -> Strip:
     """One line with `left` at its start and `right` at its end; `left` gives way."""
-    tail = Strip([Segment(text, _on(ground, style)) for text, style in right if text])
+    tail = Strip([Segment(text, on_ground(ground, style)) for text, style in right if text])
     head = strip(left, max(0, width - tail.cell_length), ground)
     return Strip.join([head, tail]).adjust_cell_length(width, ground)
 
