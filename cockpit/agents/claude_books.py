@@ -156,11 +156,17 @@ def _tools(block: bytes, begin: int, end: int, known: tuple[str, ...]) -> tuple[
     at = begin if block.startswith(TOOL, begin) else block.find(MORE_TOOLS, begin, end) + 2
     while at > 1:
         found = _TOOL(block, at, end)
-        name = _text(found[1]) if found else ""
-        if name and name not in known:
-            known = (*known, name)
+        names = _names_of(found[1]) if found else ()
+        if names and names[0] not in known:
+            known += names
         at = block.find(MORE_TOOLS, at, end) + 2
     return known
+
+
+@lru_cache(maxsize=256)
+def _names_of(raw: bytes) -> tuple[str, ...]:
+    name = _text(raw)
+    return (name,) if name else ()
 
 
 _shapes: dict[str, _Shape] = {}
