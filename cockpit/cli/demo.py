@@ -58,7 +58,7 @@ async def _headless(seconds: float) -> dict[str, Any]:
         client = await _engine(demo)
         try:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + seconds):
-                await _cap(demo, client)
+                await cap(demo, client)
         except TimeoutError:
             pass
         try:
@@ -93,7 +93,7 @@ async def _born(demo: "Demo") -> None:
     async with demo:
         client = await service.connect()
         try:
-            await _cap(demo, client)
+            await cap(demo, client)
             await asyncio.Event().wait()
         finally:
             await _end_engine(client)
@@ -118,7 +118,7 @@ async def _end_engine(client: "Client") -> None:
     await asyncio.to_thread(service.stop)
 
 
-async def _cap(demo: "Demo", client: "Client") -> None:
+async def cap(demo: "Demo", client: "Client") -> None:
     """Sets the budgets that the demo's operator would set, as soon as their runs appear."""
     waiting = dict(demo.budgets)
     deadline = time.monotonic() + CAP_SECONDS

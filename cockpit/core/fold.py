@@ -13,7 +13,9 @@ from cockpit.core.fleet import (
     GAP_LIMIT,
     HOUR_QUARTER,
     SPARK_BUCKET,
+    STUCK_REPEATS,
     Fleet,
+    Notice,
     Run,
     Stopping,
     Tool,
@@ -34,15 +36,15 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
     """The fleet after one event. Events of a run not yet seen create it; unknown order is fine."""
     if isinstance(event, e.RunDropped):
         return _without(fleet, event.run)
-    notice = notice_of(event)
-    if notice is not None:
-        fleet = replace(fleet, feed=(*fleet.feed, notice)[-FEED_LENGTH:])
+    fleet = _with_notice(fleet, notice_of(event))
     if isinstance(event, e.SpendCounted):
         return replace(fleet, spent=event.quarters)
     if isinstance(event, e.CallSettled):
         fleet = _booked(fleet, event)
-    if not event.run:
-        return fleet
+    return _with_run(fleet, event) if event.run else fleet
+
+
+def _with_run(fleet: Fleet, event: e.Event) -> Fleet:
     known = fleet.runs.get(event.run)
     run = known or Run(id=event.run, started=event.at, last_event=event.at)
     step = _STEPS.get(type(event))
@@ -55,7 +57,14 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
     runs = {**fleet.runs, run.id: run}
     if isinstance(event, e.CallSettled) and run.parent is not None:
         _charge_parents(runs, run.parent, event)
-    return replace(fleet, runs=runs)
+    return _with_notice(replace(fleet, runs=runs), _stuck(known, run, event.at))
+
+
+def _stuck(known: Run | None, run: Run, at: int) -> Notice | None:
+    before = known.failures if known else 0
+    if not before < run.failures == STUCK_REPEATS:
+        return None
+    return Notice(at, run.id, f"same error {run.failures} times: {run.failure}", "error")
 
 
 def _charge_parents(runs: dict[str, Run], parent: str | None, event: e.CallSettled) -> None:
@@ -110,6 +119,12 @@ def _decided(run: Run, known: Run) -> Run:
         warned=known.warned,
         stopping=stopping,
     )
+
+
+def _with_notice(fleet: Fleet, notice: Notice | None) -> Fleet:
+    if notice is None:
+        return fleet
+    return replace(fleet, feed=(*fleet.feed, notice)[-FEED_LENGTH:])
 
 
 def _without(fleet: Fleet, run: str) -> Fleet:

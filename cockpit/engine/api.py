@@ -36,7 +36,7 @@ class Server:
         self._answers = answers
         self._streams = streams
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], int] = {}
 
     async def listen(self, path: Path) -> None:
         """Opens the socket, replacing one that a dead engine left; the caller holds the engine lock."""
@@ -59,14 +59,18 @@ class Server:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
+    def peers(self) -> set[int]:
+        """Pids of the screens and shells connected now."""
+        return set(self._connections.values()) - {0}
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
             return
-        self._connections.add(task)
+        self._connections[task] = _peer(writer)[0]
         working: set[asyncio.Task[None]] = set()
         try:
-            if not _same_user(writer):
+            if _peer(writer)[1] != os.getuid():
                 return
             while line := await reader.readline():
                 request = asyncio.create_task(self._serve(line, writer))
@@ -79,7 +83,7 @@ class Server:
         finally:
             for request in working:
                 request.cancel()
-            self._connections.discard(task)
+            del self._connections[task]
             writer.close()
 
     async def _serve(self, line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -129,10 +133,11 @@ def _refuse_foreign(directory: Path) -> None:
         raise PermissionError(f"{directory} can be written to by others: chmod 700 {directory}")
 
 
-def _same_user(writer: asyncio.StreamWriter) -> bool:
-    """Whether the peer is us; where the system cannot tell, the socket's mode has to do."""
+def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """Pid and uid of who is at the other end; 0 and our own uid where the system cannot tell."""
     peer = writer.get_extra_info("socket")
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
+        return 0, os.getuid()
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return bool(struct.unpack("3i", credentials)[1] == os.getuid())
+    pid, uid, _ = struct.unpack("3i", credentials)
+    return pid, uid

@@ -87,7 +87,8 @@ class Engine:
         )
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
-        self._stops = Stops(self._census, self._lookout, self._record, now)
+        self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
+        self._stops = Stops(self._census, self._lookout, self._record, now, self._server.peers)
         self._began = now()
 
     async def run(self, socket: Path) -> None:
@@ -95,15 +96,14 @@ class Engine:
         self._replay()
         if self._settings.day_cap:
             self._publisher.capped(parse_money(self._settings.day_cap))
-        server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
-        await server.listen(socket)
+        await self._server.listen(socket)
         self._watcher.start()
         tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
         await self._ending.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await server.close()
+        await self._server.close()
         self._lookout.close()
         await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._journal.close)
@@ -223,6 +223,10 @@ class Engine:
         if not isinstance(names, list) or request.get("mode", "stop") not in ("stop", "panic"):
             raise RequestError('stop needs "runs": [ids], and "mode": "stop" or "panic"')
         runs = [self._run({"run": name}) for name in names]
+        refused = {run.id: why for run in runs if (why := self._stops.refusal(run))}
+        if refused and len(refused) == len(runs):
+            raise RequestError("; ".join(f"{run}: {why}" for run, why in refused.items()))
+        runs = [run for run in runs if run.id not in refused]
         self._stops.begin(runs, by="operator", mode=request.get("mode", "stop"))
         return b"null"
 

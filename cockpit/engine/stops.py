@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import Event, StopFailed, StopRequested
@@ -11,37 +11,54 @@ from cockpit.core.fleet import Run
 from cockpit.engine.census import Census
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.matching import target
-from cockpit.engine.stop import stop
+from cockpit.engine.stop import Mode, stop
 
 log = logging.getLogger(__name__)
+
+
+class _UnderWay(NamedTuple):
+    mode: Mode
+    climb: asyncio.Event
+    task: "asyncio.Task[None]"
 
 
 class Stops:
     """Begins stops, climbs when asked again, and tells how they end."""
 
     def __init__(
-        self, census: Census, lookout: Lookout, record: Callable[..., None], now: Callable[[], int]
+        self,
+        census: Census,
+        lookout: Lookout,
+        record: Callable[..., None],
+        now: Callable[[], int],
+        spare: Callable[[], Collection[int]],
     ) -> None:
+        """`spare` gives the pids of the screens and shells that talk to the engine now."""
         self._census = census
         self._lookout = lookout
         self._record = record
         self._now = now
-        self._climbs: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._spare = spare
+        self._under_way: dict[str, _UnderWay] = {}
 
-    def begin(self, runs: Iterable[Run], by: str, mode: Literal["stop", "panic"] = "stop") -> None:
-        """Stops runs in parallel; one that is being stopped already goes up a rung."""
+    def refusal(self, run: Run) -> str:
+        """Why the run cannot be stopped; empty when it can."""
+        return "" if run.id in self._census.found else _why_not(run)
+
+    def begin(self, runs: Iterable[Run], by: str, mode: Mode = "stop") -> None:
+        """Stops runs in parallel; one that is being stopped goes up a rung, or all the way in panic."""
         for run in runs:
-            climb = self._climbs.get(run.id)
-            if climb is not None:
-                climb.set()
+            before = self._under_way.get(run.id)
+            if before is not None and mode in ("stop", before.mode):
+                before.climb.set()
                 continue
-            self._climbs[run.id] = asyncio.Event()
-            task = asyncio.create_task(self._stop(run, by, mode), name=f"stop {run.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            if before is not None:
+                before.task.cancel()
+            climb = asyncio.Event()
+            task = asyncio.create_task(self._stop(run, by, mode, climb), name=f"stop {run.id}")
+            self._under_way[run.id] = _UnderWay(mode, climb, task)
 
-    async def _stop(self, run: Run, by: str, mode: Literal["stop", "panic"]) -> None:
+    async def _stop(self, run: Run, by: str, mode: Mode, climb: asyncio.Event) -> None:
         told: list[Event] = []
 
         def requested() -> None:
@@ -55,15 +72,17 @@ class Stops:
 
         asyncio.get_running_loop().call_soon(requested)
         try:
-            emit(await self._outcome(run, mode, emit))
+            emit(await self._outcome(run, mode, climb, emit))
         except Exception as error:
             log.exception("the stop of %s broke", run.id)
             emit(StopFailed(run=run.id, at=self._now(), reason=f"the stop itself broke: {error}"))
         finally:
-            del self._climbs[run.id]
+            current = self._under_way.get(run.id)
+            if current is not None and current.climb is climb:
+                del self._under_way[run.id]
 
     async def _outcome(
-        self, run: Run, mode: Literal["stop", "panic"], emit: Callable[[Event], None]
+        self, run: Run, mode: Mode, climb: asyncio.Event, emit: Callable[[Event], None]
     ) -> Event:
         found = self._census.found.get(run.id)
         if found is None:
@@ -75,8 +94,9 @@ class Stops:
             mode=mode,
             emit=emit,
             now=self._now,
-            climb=self._climbs[run.id],
+            climb=climb,
             lookout=self._lookout,
+            spare=self._spare(),
         )
 
 
