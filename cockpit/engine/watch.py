@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from cockpit.core.events import Event, LinesRejected, NoticeGiven, RunDescribed, SpendCounted
@@ -198,7 +199,8 @@ class Watcher(threading.Thread):
             self._read(self._touched())
         if asked > self._answered or now - self._listed >= self._list_pause():
             self._list()
-        if now - self._counted > (COUNT_SECONDS if self._count_due else RECOUNT_SECONDS):
+        pause = COUNT_SECONDS if self._count_due else RECOUNT_SECONDS
+        if now - self._counted > pause or (self._count_due and asked > self._answered):
             self._count()
 
     # --- finding what changed
@@ -298,14 +300,18 @@ class Watcher(threading.Thread):
         return root
 
     def _read(self, places: Iterable[Place]) -> None:
+        news: list[Event] = []
         for place in places:
             root = self._join(place)
             if root in self._to_open:
                 continue
             if self._goes_on(place, root):
-                self._continue(place, root)
+                news += self._continue(place, root)
             else:
                 self._to_open.add(root)
+        self._index.commit()
+        if news:
+            self._tell(news)
         self._open_all()
 
     def _goes_on(self, place: Place, root: str) -> bool:
@@ -336,6 +342,7 @@ class Watcher(threading.Thread):
             if told is not None:
                 places.append(place)
                 story += told
+        self._describe(story, places)
         self._index.commit()
         self._count_due = True
         story = [event for event in story if self._home_of.get(event.run, root) == root]
@@ -345,7 +352,6 @@ class Watcher(threading.Thread):
         self._partial.discard(root)
         if not whole:
             self._partial.add(root)
-        self._describe(story, places)
         self._opened(part)
 
     def _members(self, root: str) -> list[Place]:
@@ -377,13 +383,12 @@ class Watcher(threading.Thread):
         self._cursors[path] = reading.cursor
         return reading
 
-    def _continue(self, place: Place, root: str) -> None:
-        """Tells what was appended since."""
+    def _continue(self, place: Place, root: str) -> list[Event]:
+        """What was appended since."""
         first = place.source.path not in self._places
         reading = self._enter(place, story=True)
         if reading is None:
-            return
-        self._index.commit()
+            return []
         self._places[place.source.path] = place
         strangers = {event.run for event in reading.events} - self._home_of.keys()
         moved = {self._home_of.get(run) for run in self._index.moved()} - {None}
@@ -392,30 +397,30 @@ class Watcher(threading.Thread):
         self._to_open.update(home for home in moved if home)
         self._home_of.update(dict.fromkeys(strangers | {place.source.run} - {""}, root))
         self._describe(reading.events, [place])
-        self._tell(place, reading, introduce=first)
-
-    def _tell(self, place: Place, reading: Reading, *, introduce: bool) -> None:
-        """Tells of runs that are on the screen and will not be opened anew in a moment."""
-        events = list(reading.events)
-        for booked in reading.booked:
-            events += opening.told(booked, self._book)
+        events = [
+            *reading.events,
+            *chain(*(opening.told(one, self._book) for one in reading.booked)),
+        ]
         if reading.bad_lines and place.source.run:
-            events.append(
-                LinesRejected(
-                    run=place.source.run, at=self._now(), count=reading.bad_lines,
-                    source=place.source.path,
-                )
-            )  # fmt: skip
-        events.sort(key=opening.moment)
-        if introduce:
-            events = [*opening.introduced(place, events), *events]
-        homes = [self._home_of.get(event.run) for event in events]
+            bad = LinesRejected(
+                run=place.source.run,
+                at=self._now(),
+                count=reading.bad_lines,
+                source=place.source.path,
+            )
+            events.append(bad)
+        return [*opening.introduced(place, events), *events] if first else events
+
+    def _tell(self, news: list[Event]) -> None:
+        """Tells of runs that are on the screen and will not be opened anew in a moment."""
+        news.sort(key=opening.moment)
+        homes = [self._home_of.get(event.run) for event in news]
         told = [
             event
-            for event, home in zip(events, homes, strict=True)
+            for event, home in zip(news, homes, strict=True)
             if home is not None and home not in self._to_open
         ]
-        self._count_due |= len(told) < len(events)
+        self._count_due |= len(told) < len(news)
         if told:
             self._happened(told)
 
@@ -426,7 +431,6 @@ class Watcher(threading.Thread):
                     event.run, places[0].source.agent, name=event.name or "", titled=event.titled,
                     project=event.project or "", branch=event.branch or "",
                 )  # fmt: skip
-        self._index.commit()
 
     # --- the whole machine
 
