@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +118,19 @@ class Engine:
     def _replay(self) -> None:
         """What was decided before comes back as its runs are opened; a broken stop has failed."""
         self._decided = fold_all(Fleet(), (event for _, event in self._journal.replay()))
-        self._publisher.adopt(Fleet(feed=self._decided.feed), self._decided)
         for run in self._decided.runs.values():
             if run.stopping is not None and run.stopping.done is None:
                 self._record(StopFailed(run=run.id, at=self._now(), reason=BROKEN_STOP))
+        self._publisher.adopt(Fleet(feed=self._decided.feed), self._decided)
 
-    def _record(self, *events: Event) -> None:
-        """Something decided here or learned from the machine: it takes effect and is journalled."""
+    def _record(self, *events: Event) -> "Future[int]":
+        """Something decided here or learned from the machine: it takes effect and is journalled.
+
+        The future is done once it is durable.
+        """
         self._publisher.happen(event for event in events if event.run in self._publisher.fleet.runs)
         self._decided = fold_all(self._decided, events)
-        self._journal.append(*events)
+        return self._journal.append(*events)
 
     def _in_loop(self, step: Callable[[Any], None]) -> Callable[[Any], None]:
         def later(argument: object) -> None:
@@ -239,7 +243,8 @@ class Engine:
     async def _budget(self, request: dict[str, Any]) -> bytes:
         run = self._run(request)
         budget = msgspec.convert(request.get("budget"), Budget | None)
-        self._record(BudgetSet(run=run.id, at=self._now(), budget=budget, by="operator"))
+        capped = BudgetSet(run=run.id, at=self._now(), budget=budget, by="operator")
+        await asyncio.wrap_future(self._record(capped))
         return b"null"
 
     async def _transcript(self, request: dict[str, Any]) -> bytes:

@@ -29,7 +29,7 @@ class Stops:
         self,
         census: Census,
         lookout: Lookout,
-        record: Callable[..., None],
+        record: Callable[..., object],
         now: Callable[[], int],
         spare: Callable[[], Collection[int]],
     ) -> None:
