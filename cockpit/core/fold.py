@@ -335,6 +335,8 @@ def _tool_started(run: Run, event: e.ToolStarted) -> Run:
 
 def _tool_ended(run: Run, event: e.ToolEnded) -> Run:
     run = _worked(run, event.at)
+    if run.phase == "asking":
+        run = replace(run, phase="working", question="")
     ended = next((tool for tool in run.open_tools if tool.id == event.tool), None)
     left = tuple(tool for tool in run.open_tools if tool.id != event.tool)
     if event.ok:
