@@ -103,7 +103,7 @@ def child(turns: int, answer: Path) -> None:
             ]
             figures["nothing"] = [await measured(self, lambda: None) for _ in range(50)]
             figures["append"] = [
-                await measured(self, lambda n=n: transcript.add(turn(turns + n)[-4:]))
+                await measured(self, lambda n=n: self.screen._happened(turn(turns + n)[-4:]))
                 for n in range(APPENDS)
             ]
             figures["page up"] = [

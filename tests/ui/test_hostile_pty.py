@@ -73,8 +73,10 @@ class Terminal:
     def picture(self) -> str:
         return "\n".join(self.screen.display)
 
-    def column(self, x: int, rows: range) -> str:
-        return "".join(self.screen.buffer[y][x].data for y in rows)
+    def is_straight(self, last: int = ROWS - 2) -> bool:
+        """Whether the frames at both edges of the screen stand below each other."""
+        rows = [self.screen.buffer[y] for y in range(2, last)]
+        return {(row[0].data, row[COLUMNS - 1].data) for row in rows} == {("│", "│")}
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -99,9 +101,10 @@ def check(terminal: Terminal) -> None:
 
 def test_nothing_of_an_attack_reaches_the_terminal(terminal):
     # the main screen: names, agents, models, projects, the focus pane, the feed
-    terminal.until(lambda picture: "[red]R[/red]" in picture and "asks" in picture)
+    terminal.until(
+        lambda picture: "[red]R[/red]" in picture and "asks" in picture and terminal.is_straight(20)
+    )
     check(terminal)
-    assert terminal.column(0, range(2, 20)).strip("│") == ""
 
     # the run: its transcript, live too, then everything unfolded, then from its beginning
     terminal.press("\r")
@@ -109,10 +112,8 @@ def test_nothing_of_an_attack_reaches_the_terminal(terminal):
     check(terminal)
     for keys, shown in (("t", "[bold"), ("g", "[red]R[/red]"), ("\x1b[6~", "│"), ("\x1b[6~", "│")):
         terminal.press(keys)
-        terminal.until(lambda picture, shown=shown: shown in picture)
+        terminal.until(lambda picture, shown=shown: shown in picture and terminal.is_straight())
         check(terminal)
-        edges = {terminal.column(x, range(2, ROWS - 2)) for x in (0, COLUMNS - 1)}
-        assert edges == {"│" * (ROWS - 4)}
 
     # a refusal of the engine, and every run's name in the palette
     terminal.press("\x1b")

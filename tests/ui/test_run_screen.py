@@ -5,6 +5,7 @@ from fleets import NOW, SECOND
 from msgspec.structs import replace
 from runs import RUN, Teller, children, fleet, turns
 from stand_in import Time, screen_on, settled, written
+from textual.events import MouseScrollUp
 
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet
@@ -172,6 +173,48 @@ async def test_esc_leaves_the_search_then_the_run_and_stops_nothing():
         await pilot.pause()
         assert isinstance(pilot.app.screen, FleetScreen)
         assert teller.heard == []
+
+
+async def test_esc_closes_the_search_line_first():
+    teller = Teller(turns(20))
+    async with on(teller) as pilot:
+        transcript = await opened(pilot)
+        await pilot.press("slash", "a", "escape")
+        assert not pilot.app.screen.query("#search")
+        assert transcript.has_focus
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_a_folder_that_is_not_there_is_not_opened():
+    teller = Teller(turns(20))
+    async with on(teller) as pilot:
+        await opened(pilot)
+        await pilot.press("o")
+        assert "no folder of this run" in written(pilot.app)[-1]
+
+
+async def test_wheel_and_scroll_bar_move_the_view():
+    teller = Teller(turns(40))
+    async with on(teller) as pilot:
+        transcript = await opened(pilot)
+        top = transcript._view.top
+        await pilot._post_mouse_events([MouseScrollUp], transcript, offset=(5, 5))
+        assert transcript._view.top < top
+        assert not transcript.follow
+        await pilot.click(transcript, offset=(transcript.size.width - 1, 1))
+        assert transcript.cursor == transcript.story.first
+
+
+async def test_another_theme_recolors_what_was_drawn():
+    teller = Teller(turns(20))
+    async with on(teller) as pilot:
+        transcript = await opened(pilot)
+        before = transcript.render_line(3)
+        await pilot.press("T", "j", "enter")
+        await pilot.pause()
+        after = transcript.render_line(3)
+        assert after.text == before.text
+        assert after != before
 
 
 async def test_n_steps_through_prompts_and_through_matches():

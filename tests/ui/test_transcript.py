@@ -149,10 +149,10 @@ async def reading(pilot) -> Transcript:
 
 
 def rows(transcript: Transcript) -> list[str]:
+    """What stands inside the frame."""
     width, height = transcript.size
-    return [
-        line.text.rstrip(" │┃") for line in transcript.render_lines(Region(0, 0, width, height))
-    ]
+    drawn = transcript.render_lines(Region(0, 0, width, height))
+    return [line.text[1:].rstrip(" │┃") for line in drawn[1:-1]]
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Horizontal
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Input
 
 from cockpit.core.events import Event
@@ -97,12 +96,8 @@ class RunScreen(LiveScreen):
     CSS = """
     RunScreen { layout: vertical; }
     RunScreen #body { height: 1fr; }
-    RunScreen #body > * {
-        border: round $part-border; height: 100%;
-        border-title-color: $part-title; border-subtitle-color: $part-dim;
-    }
-    RunScreen #story { width: 1fr; }
-    RunScreen Figures { width: 40; }
+    RunScreen Transcript { width: 1fr; height: 100%; }
+    RunScreen Figures { width: 40; height: 100%; }
     RunScreen #search { height: 1; border: none; padding: 0 1; background: $panel; }
     """
 
@@ -114,7 +109,6 @@ class RunScreen(LiveScreen):
         self._now = 0
         self._reading: Reading | None = None
         self._trouble = ""
-        self._missed = 0
         self._is_cut = False
 
     def compose(self) -> ComposeResult:
@@ -122,8 +116,7 @@ class RunScreen(LiveScreen):
         yield Crumbs()
         yield Summary()
         with Horizontal(id="body"):
-            with Container(id="story"):
-                yield Transcript(settings.tz)
+            yield Transcript(settings.tz)
             yield Figures()
         yield Footer(settings.keys, "run")
 
@@ -197,27 +190,6 @@ class RunScreen(LiveScreen):
     def situation(self, now: int) -> Situation:
         return Situation(now, self._run, (self._run,) if self._run is not None else ())
 
-    def on_transcript_moved(self) -> None:
-        self._entitle()
-
-    def _entitle(self) -> None:
-        """Say in the border whether the end is followed, and what is not shown; no text from outside."""
-        transcript = self.transcript
-        state = "following" if transcript.follow else "f follows"
-        if self._missed:
-            state = f"{self._missed:,} newer · f shows them"
-        count = len(transcript.story.entries)
-        more = "" if transcript.story.complete else " · more above"
-        found = f" · found in {transcript.matches:,}" if transcript.words else ""
-        _title(
-            self.query_one("#story"),
-            f"transcript · {state}",
-            f"{count:,} entries{more}{found}{self._said_trouble()}",
-        )
-
-    def _said_trouble(self) -> str:
-        return " · not live" if self._trouble else ""
-
     # --- the story
 
     def _is_leaving(self) -> bool:
@@ -227,22 +199,22 @@ class RunScreen(LiveScreen):
     def _opened(self, page: Page) -> None:
         if self._is_leaving():
             return
-        self._missed, self._is_cut = 0, False
+        self._is_cut = False
+        self.transcript.missed = 0
         self.transcript.begin(page.events, complete=page.before is None)
         self._show_figures()
-        self._entitle()
 
     def _happened(self, events: list[Event]) -> None:
         if self._is_leaving():
             return
         transcript = self.transcript
         if self._is_cut:
-            self._missed += len(events)
+            transcript.missed += len(events)
+            transcript.redraw()
         else:
             transcript.add(events)
             self._bound()
         self._show_figures()
-        self._entitle()
 
     def _bound(self) -> None:
         """Too much is held: begin anew at the end, or let go of the newest while the operator looks back."""
@@ -259,7 +231,7 @@ class RunScreen(LiveScreen):
             key -= 1
             size -= story[key].size
         self._is_cut = True
-        self._missed += story.end - key
+        self.transcript.missed += story.end - key
         self.transcript.drop_after(key)
 
     async def _reopen(self) -> None:
@@ -275,7 +247,8 @@ class RunScreen(LiveScreen):
         if why and why != self._trouble:
             self.cockpit.say(f"transcript: {why}", "warning")
         self._trouble = why
-        self._entitle()
+        self.transcript.is_live = not why
+        self.transcript.redraw()
 
     def on_transcript_earlier_wanted(self) -> None:
         self.run_worker(self._load_earlier())
@@ -291,7 +264,6 @@ class RunScreen(LiveScreen):
         if page is not None and not self._is_leaving():
             self.transcript.add_before(page.events, complete=page.before is None)
             self._bound()
-            self._entitle()
 
     # --- what the operator does
 
@@ -403,11 +375,3 @@ class RunScreen(LiveScreen):
 
 def _is_too_much(size: int, entries: int) -> bool:
     return size > CHARACTERS or entries > ENTRIES
-
-
-def _title(widget: Widget, title: str, subtitle: str) -> None:
-    """Only when it changed: setting a border title repaints."""
-    if widget.border_title != title:
-        widget.border_title = title
-    if widget.border_subtitle != subtitle:
-        widget.border_subtitle = subtitle

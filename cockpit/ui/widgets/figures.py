@@ -14,7 +14,8 @@ from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.rows import RANKS
 from cockpit.ui.widgets.columns import context_share
 from cockpit.ui.widgets.focus import LABEL, Lined, View, groups_of
-from cockpit.ui.widgets.lines import Lines, Part, spread, strip
+from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.lines import Lines, Part, spread
 
 PLOT_HEIGHT = 3
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -43,10 +44,8 @@ class Known(NamedTuple):
         return self.view.run
 
 
-class Figures(Lines, can_focus=True):
+class Figures(Framed, can_focus=True):
     """The column; what does not fit is reached with the wheel."""
-
-    DEFAULT_CSS = "Figures { padding: 0 1; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -60,7 +59,7 @@ class Figures(Lines, can_focus=True):
 
     def scroll(self, lines: int) -> None:
         """Show what is further down, up when negative."""
-        self._top = min(max(0, self._top + lines), max(0, self._count - self.size.height))
+        self._top = min(max(0, self._top + lines), max(0, self._count + 2 - self.size.height))
         self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -71,7 +70,7 @@ class Figures(Lines, can_focus=True):
         event.stop()
         self.scroll(-2)
 
-    def draw(self, width: int, height: int) -> list[Strip]:
+    def content(self, width: int, height: int) -> list[Line]:
         if self._known is None:
             return []
         palette = self.palette
@@ -83,7 +82,7 @@ class Figures(Lines, can_focus=True):
         left = self._count - self._top - height
         if left > 0:
             shown[-1] = [(f"… {left + 1} more lines: wheel, or tab and ↓", palette["track"])]
-        return [strip(parts, width, palette.ground) for parts in shown]
+        return [Line(parts) for parts in shown]
 
 
 def column(known: Known) -> Lined:

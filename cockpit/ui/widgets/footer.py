@@ -87,6 +87,7 @@ _GIVES_WAY = (
     "screen.commands",
     "table.filter",
     "run.open",
+    "read.follow",
 )
 
 

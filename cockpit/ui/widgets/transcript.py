@@ -4,9 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
-from rich.segment import Segment
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.theme import Theme
@@ -15,7 +13,8 @@ from cockpit.core import events as core_events
 from cockpit.ui.entries import Entry, Kind, Story
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.entry_lines import Look, copy_text, highlighted, lines_of
-from cockpit.ui.widgets.lines import Lines, Part, strip
+from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.lines import Part
 from cockpit.ui.widgets.viewport import Place, Viewport
 
 DRAWN_LIMIT = 256
@@ -26,17 +25,13 @@ EARLY = 40
 """So many entries above the view, or fewer, and the page before is asked for."""
 
 
-class Transcript(Lines, can_focus=True):
+class Transcript(Framed, can_focus=True):
     """Entries, one of them under the cursor; follows the end until the operator looks back."""
+
+    padding = 0
 
     class EarlierWanted(Message):
         """The view comes near the first entry that is loaded."""
-
-    class Moved(Message):
-        """Cursor, follow, folds or search changed."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, Transcript.Moved)
 
     def __init__(self, tz: tzinfo | None, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -46,9 +41,11 @@ class Transcript(Lines, can_focus=True):
         self.cursor = 0
         self.words = ""
         self.matches = 0
+        self.missed = 0
+        self.is_live = True
         self._tz = tz
         self._turned: set[int] = set()
-        self._wrapped: OrderedDict[int, list[list[Segment]]] = OrderedDict()
+        self._wrapped: OrderedDict[int, list[list[Part]]] = OrderedDict()
         self._width = 0
         self._view = Viewport(lambda key: len(self._rows(key)))
         self._places: list[Place] = []
@@ -119,7 +116,7 @@ class Transcript(Lines, can_focus=True):
         self._turn(self.cursor)
         self.follow = self.follow and self.cursor == self._last and not self.is_open(self.cursor)
         self._view.reveal(self.cursor)
-        self._moved()
+        self.redraw()
 
     def fold_all(self) -> None:
         """Unfold everything, or fold it again; what the cursor is on stays in view."""
@@ -128,7 +125,7 @@ class Transcript(Lines, can_focus=True):
         self._wrapped.clear()
         if self.story.entries and not self.follow:
             self._view.top = Place(self.cursor, 0)
-        self._moved()
+        self.redraw()
 
     def _turn(self, key: int) -> None:
         self._turned ^= {key}
@@ -153,7 +150,7 @@ class Transcript(Lines, can_focus=True):
             return False
         self._view.scroll(min(unread, WHEEL_LINES) * (1 if steps > 0 else -1))
         self.follow = False
-        self._moved()
+        self.redraw()
         return True
 
     def go_to(self, key: int) -> None:
@@ -163,12 +160,12 @@ class Transcript(Lines, can_focus=True):
         self.cursor = min(max(key, self.story.first), self._last)
         self.follow = key >= self._last
         self._view.reveal(self.cursor)
-        self._moved()
+        self.redraw()
 
     def go_end(self) -> None:
         """To the last entry; from now on the view follows."""
         self.cursor, self.follow = self._last, True
-        self._moved()
+        self.redraw()
 
     def scroll(self, lines: int) -> None:
         """The view goes down by so many lines, up when negative; the cursor stays inside."""
@@ -178,7 +175,7 @@ class Transcript(Lines, can_focus=True):
         self.follow = lines > 0 and reached_end
         keys = [place.key for place in self._view.places()]
         self.cursor = self._last if self.follow else min(max(self.cursor, keys[0]), keys[-1])
-        self._moved()
+        self.redraw()
 
     def page(self, pages: int) -> None:
         self.scroll(pages * max(1, self._view.height - 2))
@@ -196,10 +193,6 @@ class Transcript(Lines, can_focus=True):
             key += steps
         return False
 
-    def _moved(self) -> None:
-        self.redraw()
-        self.post_message(self.Moved())
-
     # --- search
 
     def search(self, words: str) -> bool:
@@ -211,7 +204,7 @@ class Transcript(Lines, can_focus=True):
         found = bool(self.matches) and (here or self.go_to_match(-1) or self.go_to_match(1))
         if found and here:
             self._show_match()
-        self._moved()
+        self.redraw()
         return found or not self.words
 
     def go_to_match(self, steps: int) -> bool:
@@ -246,11 +239,12 @@ class Transcript(Lines, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None or not self.story.entries:
             return
+        y = offset.y - 1
         if offset.x == self.size.width - 1:
-            share = offset.y / max(1, self.size.height - 1)
+            share = min(max(0.0, y / max(1, self._view.height - 1)), 1.0)
             self.go_to(self.story.first + round(share * (len(self.story.entries) - 1)))
-        elif offset.y < len(self._places):
-            key, line = self._places[offset.y]
+        elif 0 <= y < len(self._places):
+            key, line = self._places[y]
             was_here = key == self.cursor
             self.go_to(key)
             if line == 0 or (was_here and not self.is_open(key)):
@@ -262,15 +256,14 @@ class Transcript(Lines, can_focus=True):
         self._wrapped.clear()
         super()._recolor(theme)
 
-    def _rows(self, key: int) -> list[list[Segment]]:
-        """The lines of an entry, without the bar at its left and the scroll bar."""
+    def _rows(self, key: int) -> list[list[Part]]:
+        """The lines of an entry, without the bar at its left."""
         rows = self._wrapped.get(key)
         if rows is None:
             look = Look(max(20, self._width - 2), self.is_open(key), self.palette, self._tz)
-            lines = lines_of(self.story[key], look)
+            rows = lines_of(self.story[key], look)
             if self.words:
-                lines = [highlighted(line, self.words) for line in lines]
-            rows = [list(strip(line, look.width, look.palette.ground)) for line in lines]
+                rows = [highlighted(row, self.words) for row in rows]
             self._wrapped[key] = rows
             if len(self._wrapped) > DRAWN_LIMIT:
                 self._wrapped.popitem(last=False)
@@ -279,6 +272,10 @@ class Transcript(Lines, can_focus=True):
         return rows
 
     def draw(self, width: int, height: int) -> list[Strip]:
+        self._title, self._note = self._state(), self._count()
+        return super().draw(width, height)
+
+    def content(self, width: int, height: int) -> list[Line]:
         if width != self._width:
             self._width = width
             self._wrapped.clear()
@@ -291,8 +288,7 @@ class Transcript(Lines, can_focus=True):
         self._places = self._view.places()
         self._ask_for_earlier()
         palette = self.palette
-        bar = self._scroll_bar(height, palette)
-        return [self._line(place, bar[y], palette) for y, place in enumerate(self._places)]
+        return [self._line(place, palette) for place in self._places]
 
     def _ask_for_earlier(self) -> None:
         is_near = self._view.top.key - self.story.first < EARLY
@@ -300,41 +296,39 @@ class Transcript(Lines, can_focus=True):
             self._is_earlier_asked = True
             self.post_message(self.EarlierWanted())
 
-    def _line(self, place: Place, bar: Part, palette: Palette) -> Strip:
+    def _line(self, place: Place, palette: Palette) -> Line:
         row = self._rows(place.key)[place.line]
-        is_current = place.key == self.cursor
+        if place.key != self.cursor:
+            return Line([(" ", palette.text), *row])
         is_gap = place.line == 0 and self.story[place.key].kind == "prompt"
-        if is_current and not is_gap:
-            row = list(Segment.apply_style(row, post_style=palette.cursor))
-        mark = Segment("▌" if is_current else " ", palette.ground + palette["key"])
-        last = Segment(bar[0], palette.ground + bar[1])
-        return Strip([mark, *row, last], self._width)
+        is_bar_enough = palette.cursor.reverse and place.line > 0
+        ground = None if is_gap or is_bar_enough else palette.cursor
+        return Line([("▌", palette["key"]), *row], ground)
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines as they were drawn: with neither border nor padding there is nothing to add to them."""
-        filters, ground = self.get_line_filters(), self.background_colors[1]
-        strips = [self.render_line(y) for y in crop.line_range]
-        for line_filter in filters:
-            strips = [line.apply_filter(line_filter, ground) for line in strips]
-        if crop.column_span == (0, self._width):
-            return strips
-        return [line.crop(*crop.column_span) for line in strips]
+    def _state(self) -> str:
+        if self.missed:
+            return f"transcript · {self.missed:,} newer, f shows them"
+        return "transcript · following" if self.follow else "transcript · f follows"
 
-    def _scroll_bar(self, height: int, palette: Palette) -> list[Part]:
-        """The thumb by entries, not lines: their heights are unknown out of view."""
+    def _count(self) -> str:
+        said = [f"{len(self.story.entries):,} entries"]
+        said += [] if self.story.complete else ["more above"]
+        said += [f"found in {self.matches:,}"] if self.words else []
+        said += [] if self.is_live else ["not live"]
+        return " · ".join(said)
+
+    def thumb(self, height: int) -> range:
+        """Where the view stands, counted in entries: the heights of those out of view are unknown."""
         count = len(self.story.entries)
         shown = self.bottom - self._view.top.key + 1
-        if shown >= count and len(self._places) < height:
-            return [(" ", palette["track"])] * height
+        if not count or (shown >= count and len(self._places) < height):
+            return range(0)
         size = min(height, max(1, round(height * shown / count)))
         room = height - size
         above = self._view.top.key - self.story.first
         start = room if self.follow else round(room * above / max(1, count - shown))
-        return [
-            ("┃", palette["dim"]) if start <= y < start + size else ("│", palette["track"])
-            for y in range(height)
-        ]
+        return range(start, start + size)
 
 
-def _text_of(row: list[Segment]) -> str:
-    return "".join(segment.text for segment in row)
+def _text_of(row: list[Part]) -> str:
+    return "".join(part for part, _ in row)
