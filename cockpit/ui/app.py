@@ -53,6 +53,10 @@ class CockpitApp(App[None]):
     CSS = """
     Screen { background: $background; color: $foreground; }
     ModalScreen { background: $background 60%; }
+    VerticalScroll, OptionList { scrollbar-size-vertical: 1; scrollbar-color: $part-track;
+        scrollbar-color-hover: $part-dim; scrollbar-color-active: $part-key;
+        scrollbar-background: $surface; scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface; }
     """
 
     def __init__(

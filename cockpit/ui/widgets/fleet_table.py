@@ -48,13 +48,17 @@ class FleetTable(Framed, can_focus=True):
         self._now = 0
         self._top = 0
         self._columns: tuple[int, list[Column]] = (1, [])
+        self._columns_for = (0, False)
+        self._lines: dict[str, tuple[tuple[object, ...], Line]] = {}
 
     # --- what is shown
 
     def show(self, fleet: Fleet, now: int, asked: Collection[str]) -> None:
         """Draw this fleet; `asked` are runs whose stop was sent and not yet heard of."""
-        self._fleet, self._now, self.asked = fleet, now, asked
+        self._fleet, self._now, self.asked = fleet, now - now % 1_000, frozenset(asked)
         self.marked &= fleet.runs.keys()
+        if len(self._lines) > 2 * len(fleet.runs) + 100:
+            self._lines.clear()
         self._arrange()
 
     def _arrange(self) -> None:
@@ -191,9 +195,10 @@ class FleetTable(Framed, can_focus=True):
 
     def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette
-        long = self.narrow or width >= ROOMY
-        at_least = LONG_NAME if long else NAME_AT_LEAST
-        self._columns = layout(width, roomy=width >= ROOMY, name_at_least=at_least)
+        if self._columns_for != (width, self.narrow):
+            self._columns_for = (width, self.narrow)
+            at_least = LONG_NAME if self.narrow or width >= ROOMY else NAME_AT_LEAST
+            self._columns = layout(width, roomy=width >= ROOMY, name_at_least=at_least)
         if not self.rows:
             return [Line(parts) for parts in nothing(self._fleet, self.filter, palette)]
         self._show_from(self._top)
@@ -202,16 +207,17 @@ class FleetTable(Framed, can_focus=True):
         return [Line(titles), *(self._line(row, palette) for row in shown)]
 
     def _line(self, row: Row, palette: Palette) -> Line:
+        """A run's line; the one drawn before if nothing that it shows has changed."""
         id_ = row.run.id
-        parts = cells(
-            row,
-            *self._columns,
-            self._now,
-            palette,
-            marked=id_ in self.marked,
-            asked=id_ in self.asked,
-        )
-        return Line(parts, palette.cursor if id_ == self.cursor else None)
+        marked, asked, here = id_ in self.marked, id_ in self.asked, id_ == self.cursor
+        key = (row, self._now, marked, asked, here, self._columns, palette)
+        before = self._lines.get(id_)
+        if before is not None and before[0] == key:
+            return before[1]
+        parts = cells(row, *self._columns, self._now, palette, marked=marked, asked=asked)
+        line = Line(parts, palette.cursor if here else None)
+        self._lines[id_] = (key, line)
+        return line
 
     def thumb(self, height: int) -> range:
         """Beside the rows, not beside their titles."""

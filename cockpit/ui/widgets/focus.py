@@ -54,6 +54,9 @@ class Focus(Framed):
 
     def show(self, row: Row | None, now: int, face: Face, *, animated: bool) -> None:
         """Draw this run; nothing when there is none."""
+        now -= now % 1_000
+        if (row, now, face, animated) == (self._row, self._now, self._face, self._animated):
+            return
         self._row, self._now, self._face, self._animated = row, now, face, animated
         self._title = text.safe(row.run.name, 60) if row else ""
         self.redraw()

@@ -36,6 +36,8 @@ class Framed(Lines):
     def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._title, self._note = title, ""
+        self._edged_lines: dict[int, tuple[Line, bool, Strip]] = {}
+        self._edged_for: tuple[int, Palette] | None = None
 
     def entitle(self, title: str, note: str = "") -> None:
         """Words in the frame, above and below; they must be clean."""
@@ -60,11 +62,24 @@ class Framed(Lines):
         lines += [Line(())] * (rows - len(lines))
         thumb = self.thumb(rows)
         drawn = [_above(self._title, width, palette)]
-        drawn += [
-            self._edged(line, inner, palette, thick=y in thumb) for y, line in enumerate(lines)
-        ]
+        drawn += self._all_edged(lines, inner, palette, thumb)
         drawn.append(_below(self._note, width, palette))
         return [self._filtered(line) for line in drawn]
+
+    def _all_edged(
+        self, lines: Sequence[Line], inner: int, palette: Palette, thumb: range
+    ) -> list[Strip]:
+        """The lines as strips; one that the content gave before, the very object, is not made again."""
+        known = self._edged_lines if self._edged_for == (inner, palette) else {}
+        self._edged_lines, self._edged_for = {}, (inner, palette)
+        strips = []
+        for y, line in enumerate(lines):
+            before = known.get(id(line))
+            if before is None or before[1] != (y in thumb):
+                before = (line, y in thumb, self._edged(line, inner, palette, thick=y in thumb))
+            self._edged_lines[id(line)] = before
+            strips.append(before[2])
+        return strips
 
     def _edged(self, line: Line, inner: int, palette: Palette, *, thick: bool) -> Strip:
         edge, ground = palette["border"], line.ground or palette.ground
