@@ -14,7 +14,8 @@ from cockpit.core.tokens import Tokens
 from cockpit.engine.client import Page
 from cockpit.ui.entries import Cost, Entry
 from cockpit.ui.palette import palette_of
-from cockpit.ui.widgets.entry_lines import Look, copy_text, lines_of
+from cockpit.ui.widgets.entry_lines import copy_text, lines_of
+from cockpit.ui.widgets.first_line import Look
 from cockpit.ui.widgets.transcript import Transcript
 
 

@@ -12,7 +12,8 @@ from textual.theme import Theme
 from cockpit.core import events as core_events
 from cockpit.ui.entries import Entry, Kind, Story
 from cockpit.ui.palette import Palette
-from cockpit.ui.widgets.entry_lines import Look, copy_text, highlighted, lines_of
+from cockpit.ui.widgets.entry_lines import copy_text, highlighted, lines_of
+from cockpit.ui.widgets.first_line import Look
 from cockpit.ui.widgets.framed import Framed, Line
 from cockpit.ui.widgets.lines import Part
 from cockpit.ui.widgets.viewport import Place, Viewport
