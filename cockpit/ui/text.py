@@ -16,6 +16,8 @@ SPARK = "▁▂▃▄▅▆▇"
 """No full block: bars of neighbouring rows would melt together."""
 MARKS = {"exact": "", "estimated": "~", "presumed": "≤", "unpriced": "?"}
 DASH = "—"
+LATEST = 253_370_764_800_000
+"""The year 9999: agents have written later times, and calendars end there."""
 
 
 @lru_cache(8192)
@@ -46,7 +48,9 @@ def age(ms: int) -> str:
 def time_of_day(at: int, tz: tzinfo | None, *, seconds: bool = False) -> str:
     """Local wall time of an instant, `02:41` or `02:41:07`."""
     form = "%H:%M:%S" if seconds else "%H:%M"
-    return datetime.fromtimestamp(at / SECOND, UTC).astimezone(tz).strftime(form)
+    return (
+        datetime.fromtimestamp(min(max(at, 0), LATEST) / SECOND, UTC).astimezone(tz).strftime(form)
+    )
 
 
 def midnight(at: int, tz: tzinfo | None) -> int:

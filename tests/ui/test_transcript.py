@@ -123,6 +123,11 @@ def test_text_after_wide_letters_stays_inside(drawn):
     )
 
 
+@pytest.mark.parametrize("at", [-1, 0, 10**15, 10**30])
+def test_no_time_is_too_odd_to_be_shown(drawn, at):
+    assert drawn(Entry("reply", at, "hi"))[0][8:] == "hi"
+
+
 def test_what_is_copied_is_whole(drawn):
     copied = copy_text(tool(arguments="{}", output="x\n" * 5_000, diff="+a"))
     assert copied.count("x\n") == 5_000

@@ -15,6 +15,7 @@ _SIGNS = {"added": "+", "removed": "-"}
 
 
 def tool_lines(entry: Entry, look: Look) -> Iterator[Line]:
+    """What was asked and how it ended; all of it when unfolded."""
     palette = look.palette
     part = {"running": "running", "failed": "stuck"}.get(entry.state, "key")
     said: Line = [
@@ -25,12 +26,10 @@ def tool_lines(entry: Entry, look: Look) -> Iterator[Line]:
     if not look.open:
         yield from _failure(entry, look)
         return
-    changed = entry.diff
     arguments, replaced = _arguments(entry)
-    changed = changed or replaced
     yield from _section("", arguments, look, palette["dim"])
     yield from _section("output", clean(entry.output), look, palette.text)
-    yield from _diff(clean(changed), look)
+    yield from _diff(clean(entry.diff or replaced), look)
 
 
 def _failure(entry: Entry, look: Look) -> Iterator[Line]:
