@@ -25,6 +25,8 @@ from cockpit.ui.themes import PARTS, Face, Skin, ThemeError, complete
 from cockpit.ui.widgets.footer import Banner, Level
 
 DRAW_EVERY_MS = 250
+FRESH_MS = 600
+"""The tick leaves alone what a snapshot brought to the screen just now."""
 PRESS_AGAIN_MS = 3_000
 SAY_FOR_MS = 6_000
 SAY_AT_MOST = 400
@@ -135,11 +137,13 @@ class CockpitApp(App[None]):
 
     def _tick(self) -> None:
         now = self._now()
-        if self.banner is not None and now >= self._banner_until:
+        is_over = self.banner is not None and now >= self._banner_until
+        if is_over:
             self.banner = None
         for id_ in [id_ for id_, at in self._asked.items() if now - at > 2 * PRESS_AGAIN_MS]:
             del self._asked[id_]
-        if not self._is_drawing_soon:
+        is_fresh = 0 <= now - self._drawn_at < FRESH_MS
+        if is_over or not (is_fresh or self._is_drawing_soon):
             self._draw()
 
     def _draw(self) -> None:

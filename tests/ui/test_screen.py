@@ -415,3 +415,39 @@ async def test_no_size_breaks_it(size, theme):
         await settled(pilot)
         await pilot.press("j", "1", "1", "2", "3")
         assert len(written(app)) == size[1]
+
+
+async def test_the_wheel_moves_the_view_and_the_thumb_but_not_the_cursor():
+    app = screen_on(StandIn(seeded(90)))
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        table = app.screen.table
+        cursor = table.cursor
+        first = [y for y, line in enumerate(written(app)) if "┃" in line]
+        for _ in range(4):
+            table.on_mouse_scroll_down()
+        await pilot.pause()
+        assert table.cursor == cursor
+        assert table.rows[12].run.name[:12] in written(app)[3]
+        assert min(y for y, line in enumerate(written(app)) if "┃" in line) > first[0]
+        for _ in range(100):
+            table.on_mouse_scroll_down()
+        assert table._top == 90 - table._visible
+        await pilot.press("j")
+        await pilot.pause()
+        assert table.place - table._top in range(table._visible)
+
+
+async def test_a_row_shows_at_once_what_changed_of_it():
+    remote = StandIn(small())
+    time = Time()
+    app = screen_on(remote, time)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        told = small()
+        run = replace(told.runs["run-0002"], name="renamed", nano=77 * NANO)
+        remote.send(replace(told, runs={**told.runs, run.id: run}))
+        await pilot.pause()
+        await settled(pilot)
+        line = next(line for line in written(app) if "renamed" in line and "╭" not in line)
+        assert "$77.00" in line
