@@ -3,6 +3,7 @@
 import sys
 
 from cockpit.cli.output import fail, zone
+from cockpit.cli.terminal import guarded
 from cockpit.journal import paths, settings
 
 
@@ -16,6 +17,12 @@ def open_screen() -> None:
         options = settings.load(paths.settings_file())
     except settings.SettingsError as error:
         fail(str(error))
+    with guarded():
+        code = _shown(options)
+    sys.exit(code)
+
+
+def _shown(options: settings.Settings) -> int:
     from cockpit.engine.remote import EngineRemote
     from cockpit.ui.app import CockpitApp
     from cockpit.ui.settings import ScreenSettings
@@ -30,4 +37,4 @@ def open_screen() -> None:
         ),
     )
     app.run(mouse=options.mouse)
-    sys.exit(app.return_code or 0)
+    return app.return_code or 0
