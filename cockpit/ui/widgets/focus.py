@@ -284,8 +284,11 @@ def _facts(view: View) -> Lined:
     held = AUTHORITIES[run.authority] + (
         f", pid {run.pid}" if run.pid and not run.process_gone else ""
     )
+    more = f"· {text.tokens(run.tokens.total)} tokens"
+    if run.child_nano:
+        more = f"+{text.money(run.child_nano)} sub-agents"
     pairs = (
-        ("spent", f"{text.spent(run)} · {text.tokens(run.tokens.total)} tokens"),
+        ("spent", f"{text.spent(run)} {more}"),
         (
             "age",
             f"{text.age(view.now - run.started)} · active {text.clock(active_until(run, view.now))}",
