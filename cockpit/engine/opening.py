@@ -42,15 +42,15 @@ def told(booked: Booked, book: Book) -> list[e.Event]:
 
 
 def introduced(place: Place, events: Sequence[e.Event]) -> list[e.Event]:
-    """That the source's run exists, as of the first that is told of it."""
+    """That the source's run exists, as of the first that is told of it; nothing before that."""
     source = place.source
-    if not source.run:
+    moments = [event.at for event in events if event.run == source.run]
+    if not source.run or not moments:
         return []
-    moments = (event.at for event in events if event.run == source.run)
     return [
         e.RunSeen(
-            run=source.run, at=min(moments, default=place.modified_ns // 1_000_000),
-            agent=source.agent, session=source.session, parent=source.parent, source=source.path,
+            run=source.run, at=min(moments), agent=source.agent, session=source.session,
+            parent=source.parent, source=source.path,
         )
     ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 
+from cockpit.core.call import Source
 from cockpit.core.events import Event, LinesRejected, NoticeGiven, RunDescribed, SpendCounted
 from cockpit.core.fleet import Fleet, Scan
 from cockpit.engine import opening
@@ -293,7 +294,7 @@ class Watcher(threading.Thread):
         source = place.source
         if source.parent:
             self._parents[source.run] = source.parent
-        root = source.run or source.path
+        root = source.run or _described(source) or source.path
         for _ in range(ANCESTORS_LIMIT):
             root = self._parents.get(root, root)
         self._families[root].add(source.path)
@@ -389,18 +390,20 @@ class Watcher(threading.Thread):
         reading = self._enter(place, story=True)
         if reading is None:
             return []
+        events = [
+            *reading.events,
+            *chain(*(opening.told(one, self._book) for one in reading.booked)),
+        ]
+        self._describe(reading.events, [place])
         self._places[place.source.path] = place
         strangers = {event.run for event in reading.events} - self._home_of.keys()
         moved = {self._home_of.get(run) for run in self._index.moved()} - {None}
         if (reading.anew and not first) or (strangers and place.source.form == "database"):
             moved.add(root)
         self._to_open.update(home for home in moved if home)
-        self._home_of.update(dict.fromkeys(strangers | {place.source.run} - {""}, root))
-        self._describe(reading.events, [place])
-        events = [
-            *reading.events,
-            *chain(*(opening.told(one, self._book) for one in reading.booked)),
-        ]
+        introduction = opening.introduced(place, events) if first else []
+        self._home_of.update(dict.fromkeys(strangers, root))
+        self._home_of.update((event.run, root) for event in introduction)
         if reading.bad_lines and place.source.run:
             bad = LinesRejected(
                 run=place.source.run,
@@ -409,7 +412,7 @@ class Watcher(threading.Thread):
                 source=place.source.path,
             )
             events.append(bad)
-        return [*opening.introduced(place, events), *events] if first else events
+        return [*introduction, *events]
 
     def _tell(self, news: list[Event]) -> None:
         """Tells of runs that are on the screen and will not be opened anew in a moment."""
@@ -443,6 +446,11 @@ class Watcher(threading.Thread):
 
     def _say(self, text: str, level: str) -> None:
         self._happened([NoticeGiven(run="", at=self._now(), text=text, level=level)])  # type: ignore[arg-type]
+
+
+def _described(source: Source) -> str:
+    """The run that a file beside its transcript describes; such a file names the session only."""
+    return f"{source.agent}/{source.session}" if source.session else ""
 
 
 def _progressed(scan: Scan, members: list[Place], *, done: bool = False) -> Scan:
