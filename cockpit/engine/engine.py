@@ -32,6 +32,7 @@ from cockpit.engine.api import RequestError, Server
 from cockpit.engine.census import Census
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
+from cockpit.engine.opening import Opened
 from cockpit.engine.publisher import Publisher
 from cockpit.engine.stops import Stops
 from cockpit.engine.watch import Watcher
@@ -143,9 +144,9 @@ class Engine:
         notice = NoticeGiven(run="", at=self._now(), text=text, level="error")
         self._loop.call_soon_threadsafe(self._publisher.happen, [notice])
 
-    def _opened(self, part: Fleet) -> None:
-        self._publisher.adopt(part, self._decided)
-        self._cap_by_settings(part.runs)
+    def _opened(self, family: Opened) -> None:
+        self._publisher.adopt(family.fleet, self._decided, family.events)
+        self._cap_by_settings(family.fleet.runs)
 
     def _observed(self, events: list[Event]) -> None:
         self._publisher.happen(events)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.core import events as e
@@ -15,7 +16,14 @@ from cockpit.journal.index import Booked, Index
 from cockpit.prices.book import Book
 
 
-def opened(places: Sequence[Place], story: Iterable[e.Event], index: Index, book: Book) -> Fleet:
+class Opened(Struct, frozen=True):
+    """A family as it is now, and everything that made it so, oldest first."""
+
+    fleet: Fleet
+    events: list[e.Event]
+
+
+def opened(places: Sequence[Place], story: Iterable[e.Event], index: Index, book: Book) -> Opened:
     """The runs of a parent and its sub-agents, folded in the order in which things happened.
 
     Told together and in order, a sub-agent's calls are charged to its parent at the same moments
@@ -29,7 +37,7 @@ def opened(places: Sequence[Place], story: Iterable[e.Event], index: Index, book
     events.sort(key=moment)
     seen = [event for place in places for event in introduced(place, events)]
     bad = [event for place in places for event in rejected(place, index)]
-    return fold_all(Fleet(), [*seen, *events, *bad])
+    return Opened(fold_all(Fleet(), [*seen, *events, *bad]), events)
 
 
 def told(booked: Booked, book: Book) -> list[e.Event]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -42,14 +42,23 @@ class Publisher:
         self.fleet = fleet
         self._dirty.set()
         for run, told in stories.items():
-            for queue in self._stories[run]:
-                if queue.qsize() < STORY_LIMIT:
-                    queue.put_nowait(told)
+            self._tell(run, told)
 
-    def adopt(self, part: Fleet, decided: Fleet) -> None:
-        """Takes over runs that were folded from their beginning elsewhere."""
+    def adopt(self, part: Fleet, decided: Fleet, events: Sequence[Event] = ()) -> None:
+        """Takes over runs that were folded from their beginning elsewhere, out of `events`.
+
+        Who follows one of them hears what is newer than what was known of it.
+        """
+        for run in self._stories.keys() & part.runs.keys() & self.fleet.runs.keys():
+            known = self.fleet.runs[run].last_event
+            self._tell(run, [event for event in events if event.run == run and event.at > known])
         self.fleet = reopened(self.fleet, part, decided)
         self._dirty.set()
+
+    def _tell(self, run: str, told: list[Event]) -> None:
+        for queue in self._stories[run]:
+            if told and queue.qsize() < STORY_LIMIT:
+                queue.put_nowait(told)
 
     def scanned(self, scan: Scan) -> None:
         """The first look at the disk came on."""

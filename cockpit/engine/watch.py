@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cockpit.core.call import Source
 from cockpit.core.events import Event, LinesRejected, NoticeGiven, RunDescribed, SpendCounted
-from cockpit.core.fleet import Fleet, Scan
+from cockpit.core.fleet import Scan
 from cockpit.engine import opening
 from cockpit.engine.books import Pricing
 from cockpit.engine.library import (
@@ -61,7 +61,7 @@ class Watcher(threading.Thread):
         index: Index,
         book: Book,
         happened: Callable[[list[Event]], None],
-        opened: Callable[[Fleet], None],
+        opened: Callable[[opening.Opened], None],
         progress: Callable[[Scan], None],
         now: Callable[[], int],
         poll_seconds: int,
@@ -347,13 +347,13 @@ class Watcher(threading.Thread):
         self._index.commit()
         self._count_due = True
         story = [event for event in story if self._home_of.get(event.run, root) == root]
-        part = opening.opened(places, story, self._index, self._book)
+        family = opening.opened(places, story, self._index, self._book)
         self._places.update({place.source.path: place for place in places})
-        self._home_of.update(dict.fromkeys(part.runs, root))
+        self._home_of.update(dict.fromkeys(family.fleet.runs, root))
         self._partial.discard(root)
         if not whole:
             self._partial.add(root)
-        self._opened(part)
+        self._opened(family)
 
     def _members(self, root: str) -> list[Place]:
         paths = (self._library.place_of(Path(path)) for path in sorted(self._families[root]))

@@ -110,9 +110,9 @@ class Watched:
             self.told += len(events)
             self._changed.notify_all()
 
-    def _opened(self, part) -> None:
+    def _opened(self, family) -> None:
         with self._changed:
-            self.fleet = reopened(self.fleet, part, Fleet())
+            self.fleet = reopened(self.fleet, family.fleet, Fleet())
             self._changed.notify_all()
 
     def _progress(self, scan) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from cockpit.core.budget import Budget
-from cockpit.core.events import StopRequested
+from cockpit.core.events import CallSettled, PromptGiven, ReplyGiven, StopRequested
 from cockpit.engine import lock
 from cockpit.engine.client import Client, EngineError
 from cockpit.journal.store import Journal
@@ -337,3 +337,57 @@ async def test_a_stop_that_the_engine_did_not_survive_has_failed(machine):
         assert sum("STOP FAILED" in notice.text for notice in fleet.feed) == 1
         assert [notice.at for notice in fleet.feed] == sorted(notice.at for notice in fleet.feed)
         machine.run("engine", "stop")
+
+
+async def test_who_follows_a_run_that_rested_hears_how_it_goes_on(machine):
+    """Its family is opened anew by the first news: they must reach the follower all the same."""
+    rested = now_ms() - 3 * 3_600_000
+    path = machine.transcript("s")
+    path.write_bytes(prompt(0, at=rested) + reply(1, at=rested + 1000))
+    os.utime(path, (rested / 1000, rested / 1000))
+    machine.start()
+    await asked(machine, "sync")
+    client = await machine.client()
+    heard = []
+
+    async def follow():
+        async for events in client.story("claude-code/s"):
+            heard.extend(events)
+            if any(isinstance(event, CallSettled) for event in heard):
+                return
+
+    following = asyncio.create_task(follow())
+    await client.ask("status")
+    with path.open("ab") as file:
+        file.write(prompt(2, text="go on") + reply(3, text="gladly"))
+    await asyncio.wait_for(following, 10)
+    await client.close()
+    assert [event.text for event in heard if isinstance(event, PromptGiven)] == ["go on"]
+    assert [event.text for event in heard if isinstance(event, ReplyGiven)] == ["gladly"]
+
+
+async def test_settings_cap_runs_that_are_found(machine):
+    settings = machine.cockpit_home / "config" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[budgets.claude-code]\nmoney = "2usd"\nturns = 9\n')
+    machine.transcript("s").write_bytes(prompt(0) + reply(1))
+    machine.start()
+    await asked(machine, "sync")
+    with machine.transcript("t").open("ab") as file:
+        file.write(reply("t-1", "t"))
+    await asked(machine, "sync")
+    client = await machine.client()
+    await client.set_budget("claude-code/s", None)
+    runs = (await client.fleet()).runs
+    await client.close()
+    assert runs["claude-code/t"].budget == Budget(money=2 * 10**9, turns=9)
+    assert runs["claude-code/t"].budget_by == "settings"
+    assert runs["claude-code/s"].budget is None
+    machine.kill()
+    machine.start()
+    await asked(machine, "sync")
+    client = await machine.client()
+    runs = (await client.fleet()).runs
+    await client.close()
+    assert (runs["claude-code/s"].budget, runs["claude-code/s"].budget_by) == (None, "operator")
+    assert runs["claude-code/t"].budget == Budget(money=2 * 10**9, turns=9)

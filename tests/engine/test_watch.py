@@ -322,7 +322,7 @@ def test_newest_first_with_progress(tmp_path):
         os.utime(path, (stamp, stamp))
     order = []
     opened = watched.watcher._opened
-    watched.watcher._opened = lambda part: (order.extend(part.runs), opened(part))
+    watched.watcher._opened = lambda one: (order.extend(one.fleet.runs), opened(one))
     watched.start()
     assert order == [f"claude-code/s{number}" for number in range(30)]
     assert watched.scan.done
