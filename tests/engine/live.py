@@ -82,6 +82,7 @@ class Watched:
         self.fleet = Fleet()
         self.scan = None
         self.told = 0
+        self.order: list[str] = []
         self._changed = threading.Condition()
         self._settings = {"poll_seconds": 1, "recent_ms": DAY_MS, **settings}
         self.watcher = self._watcher()
@@ -112,6 +113,7 @@ class Watched:
 
     def _opened(self, family) -> None:
         with self._changed:
+            self.order += family.fleet.runs
             self.fleet = reopened(self.fleet, family.fleet, Fleet())
             self._changed.notify_all()
 

@@ -320,11 +320,8 @@ def test_newest_first_with_progress(tmp_path):
         append(path, reply(f"{number}-1", f"s{number}", at=now_ms() - number * 60_000))
         stamp = time.time() - number * 60
         os.utime(path, (stamp, stamp))
-    order = []
-    opened = watched.watcher._opened
-    watched.watcher._opened = lambda one: (order.extend(one.fleet.runs), opened(one))
     watched.start()
-    assert order == [f"claude-code/s{number}" for number in range(30)]
+    assert watched.order == [f"claude-code/s{number}" for number in range(30)]
     assert watched.scan.done
     assert watched.scan.files == watched.scan.files_done == 30
     watched.close()
