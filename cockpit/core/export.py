@@ -3,7 +3,15 @@
 from typing import Any
 
 from cockpit.core.budget import Clock
-from cockpit.core.fleet import Fleet, Run, burn_per_hour, claim, clock_of, next_turn_of
+from cockpit.core.fleet import (
+    Fleet,
+    Run,
+    burn_per_hour,
+    claim,
+    clock_of,
+    keep_warm_of,
+    next_turn_of,
+)
 from cockpit.core.money import decimal_string
 
 
@@ -46,6 +54,10 @@ def run_detail(fleet: Fleet, run: Run, now: int) -> dict[str, Any]:
         "unpriced_calls": run.unpriced_calls,
         "estimated_usd": decimal_string(run.estimated_nano),
         "children_usd": decimal_string(run.child_nano),
+        "cache_misses": run.misses.count,
+        "missed_usd": decimal_string(run.misses.nano),
+        "slow_timer": run.misses.is_slow_timer(now),
+        "keep_warm": _keep_warm(run),
         "bad_lines": run.bad_lines,
         "caveats": list(run.caveats),
         "budget": _budget(run),
@@ -68,6 +80,18 @@ def _cache(run: Run, now: int) -> dict[str, Any]:
         "ttl_s": None if lifetime is None else lifetime // 1000,
         "warm_usd": None if turn is None else decimal_string(turn.warm),
         "cold_usd": None if turn is None else decimal_string(turn.cold),
+    }
+
+
+def _keep_warm(run: Run) -> dict[str, Any] | None:
+    warm = keep_warm_of(run)
+    if warm is None:
+        return None
+    return {
+        "ping_usd": decimal_string(warm.nano),
+        "pings": warm.pings,
+        "pays_s": warm.pays_ms // 1000,
+        "chance": round(warm.chance, 4),
     }
 
 

@@ -5,8 +5,9 @@ from typing import Literal
 from msgspec import Struct
 
 from cockpit.core.budget import Budget, Clock, Rate, Usage, clock
-from cockpit.core.cache import CacheWindow, NextTurn, next_turn
+from cockpit.core.cache import CacheWindow, KeepWarm, NextTurn, keep_warm, next_turn
 from cockpit.core.events import Authority, Rung
+from cockpit.core.misses import Misses
 from cockpit.core.price import Rates
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
@@ -106,6 +107,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     context_before: int = 0
     window: int | None = None
     cache: CacheWindow = CacheWindow()
+    misses: Misses = Misses()
     money_rate: Rate = Rate()
     token_rate: Rate = Rate()
     turn_rate: Rate = Rate()
@@ -253,6 +255,11 @@ def burn_per_hour(run: Run, now: int) -> int:
 def next_turn_of(run: Run) -> NextTurn | None:
     """What the run's next turn would cost with a warm and with a cold cache."""
     return next_turn(run.cache, run.last_call, run.rates)
+
+
+def keep_warm_of(run: Run) -> KeepWarm | None:
+    """What keeping the run's cache warm would cost, and for how long it pays."""
+    return keep_warm(run.cache, run.rates)
 
 
 def spark_until(run: Run, now: int) -> tuple[int, ...]:

@@ -21,6 +21,9 @@ from cockpit.core.fleet import (
     Tool,
     shift_spark,
 )
+from cockpit.core.misses import SLOW_TIMER_MISSES, judged
+from cockpit.core.money import dollars
+from cockpit.core.quantities import span_text
 from cockpit.core.text import one_line
 from cockpit.core.tokens import Tokens
 
@@ -57,7 +60,8 @@ def _with_run(fleet: Fleet, event: e.Event) -> Fleet:
     runs = {**fleet.runs, run.id: run}
     if isinstance(event, e.CallSettled) and run.parent is not None:
         _charge_parents(runs, run.parent, event)
-    return _with_notice(replace(fleet, runs=runs), _stuck(known, run, event.at))
+    fleet = _with_notice(replace(fleet, runs=runs), _stuck(known, run, event.at))
+    return _with_notice(fleet, _slow_timer(known, run, event.at))
 
 
 def _stuck(known: Run | None, run: Run, at: int) -> Notice | None:
@@ -65,6 +69,18 @@ def _stuck(known: Run | None, run: Run, at: int) -> Notice | None:
     if not before < run.failures == STUCK_REPEATS:
         return None
     return Notice(at, run.id, f"same error {run.failures} times: {run.failure}", "error")
+
+
+def _slow_timer(known: Run | None, run: Run, at: int) -> Notice | None:
+    """Said once in a run's life."""
+    before, misses = known.misses.longest if known else 0, run.misses
+    if not before < misses.longest == SLOW_TIMER_MISSES:
+        return None
+    text = (
+        f"timer slower than the {span_text(misses.lifetime_ms)} cache:"
+        f" {misses.row} misses cost {dollars(misses.row_nano)} more than warm"
+    )
+    return Notice(at, run.id, text, "warning")
 
 
 def _charge_parents(runs: dict[str, Run], parent: str | None, event: e.CallSettled) -> None:
@@ -284,6 +300,7 @@ def _call_settled(run: Run, event: e.CallSettled) -> Run:
         last_call_active=active,
         context=event.context or run.context,
         context_before=run.context if first else run.context_before,
+        misses=judged(run.misses, run.cache, run.last_call, event),
         cache=_window(event, tokens),
         money_rate=run.money_rate.after(waited).plus(nano),
         token_rate=run.token_rate.after(waited).plus(event.tokens.total),
@@ -299,6 +316,7 @@ def _window(event: e.CallSettled, tokens: Tokens) -> CacheWindow:
         lifetime_ms=event.lifetime_ms,
         prefix=tokens.prompt + tokens.output,
         long_lived=tokens.cache_write_1h > 0,
+        model=event.model,
     )
 
 

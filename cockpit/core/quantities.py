@@ -36,3 +36,14 @@ def parse_count(text: str) -> int:
     if number <= 0:
         raise ValueError(f"{text!r} is not a count: write 80, 500k or 2M")
     return number
+
+
+def span_text(ms: int) -> str:
+    """A duration as `parse_duration` reads it, in whole seconds: `5m`, `1h30m`, `45s`."""
+    seconds = max(1, ms // 1000)
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)

@@ -5,7 +5,16 @@ from typing import NamedTuple
 from rich.style import Style
 
 from cockpit.core.budget import CALIBRATION_CALLS, Clock
-from cockpit.core.fleet import Run, active_until, burn_per_hour, clock_of, next_turn_of, spark_until
+from cockpit.core.fleet import (
+    Run,
+    active_until,
+    burn_per_hour,
+    clock_of,
+    keep_warm_of,
+    next_turn_of,
+    spark_until,
+)
+from cockpit.core.quantities import span_text
 from cockpit.ui import text
 from cockpit.ui.digits import arm, big, quadrants
 from cockpit.ui.palette import GLYPHS, Palette
@@ -85,7 +94,7 @@ def groups_of(view: View) -> Groups:
     return Groups(
         _face(view, clock),
         _cap(view, clock),
-        [*_context(view), *_cache(view), *_burn(view)],
+        [*_context(view), *_cache(view), *_misses(view), *_burn(view)],
         _doing(view),
         _facts(view),
         _caveats(view),
@@ -241,12 +250,38 @@ def _cache(view: View) -> Lined:
                 ("cold".ljust(12), palette["dim"]),
                 (cold, palette["dim"]),
             ],
+            *_keep_warm(view),
         ]
     if state == "unknown":
         return [
             [_label(view, "cache"), ("no promise".ljust(12), palette["dim"]), (warm, palette.text)]
         ]
     return [[_label(view, "cache"), ("cold".ljust(12), palette["cold"]), (cold, palette.text)]]
+
+
+def _keep_warm(view: View) -> Lined:
+    """What a ping that keeps the cache warm costs, and up to which silence it pays."""
+    warm = keep_warm_of(view.run)
+    if warm is None or not warm.pings:
+        return []
+    said = f"{text.money(warm.nano)}, pays to {text.age(warm.pays_ms)}"
+    dim = view.palette["dim"]
+    return [[(" " * LABEL, dim), ("ping ", dim), (said, dim)]]
+
+
+def _misses(view: View) -> Lined:
+    """What cold caches cost; a timer that is slower than the cache is called one."""
+    misses, palette = view.run.misses, view.palette
+    if not misses.count:
+        return []
+    said = f"{misses.count}, cost {text.money(misses.nano)} more"
+    slow = misses.is_slow_timer(view.now)
+    style = palette["gauge-high"] if slow else palette.text
+    lines: Lined = [[_label(view, "misses"), (said, style)]]
+    if slow:
+        lives = span_text(misses.lifetime_ms)
+        lines.append([_label(view, ""), (f"timer slower than {lives}", palette["gauge-high"])])
+    return lines
 
 
 def _burn(view: View) -> Lined:

@@ -1,0 +1,101 @@
+"""Cache misses: calls that came after their prefix had gone cold and paid for all of it again."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cockpit.core.cache import CacheWindow
+from cockpit.core.events import CallSettled
+from cockpit.core.price import Rates, cost
+from cockpit.core.tokens import Tokens
+
+SLOW_TIMER_MISSES = 3
+"""So many misses in a row are a timer that is slower than the cache, no accident."""
+SLOW_TIMER_WINDOWS = 3
+"""Pauses longer than so many lifetimes are somebody's absence, not a timer."""
+
+
+class Misses(Struct, frozen=True, omit_defaults=True):
+    """How often a run paid for a cold cache, and what that cost above a warm turn, in nano-dollars.
+
+    `row` counts the misses that followed each other as a timer's do, `row_nano` is their part,
+    `longest` the longest such row; `last` is when the request of the last one left, `lifetime_ms`
+    how long the cache had lived.
+    """
+
+    count: int = 0
+    nano: int = 0
+    row: int = 0
+    row_nano: int = 0
+    longest: int = 0
+    last: int = 0
+    lifetime_ms: int = 0
+
+    def is_slow_timer(self, now: int) -> bool:
+        """Whether a timer slower than the cache is at work; over when no further miss follows."""
+        return self.row >= SLOW_TIMER_MISSES and now - self.last <= self._limit
+
+    @property
+    def _limit(self) -> int:
+        return SLOW_TIMER_WINDOWS * self.lifetime_ms
+
+
+def judged(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled) -> Misses:
+    """The misses after a call; `window` and `last` are those of the call before it.
+
+    Only calls decide, not what was said between them: a history of which beginning and end alone
+    were read must come to the same.
+    """
+    lost = _lost(window, last, event)
+    nano = 0 if event.rates is None else _above_warm(event.tokens, lost, event.rates)
+    if not nano or window.lifetime_ms is None:
+        return misses
+    start = event.requested or event.at
+    limit = SLOW_TIMER_WINDOWS * window.lifetime_ms
+    follows = misses.row > 0 and start - misses.last <= limit
+    if start - window.since > limit:
+        row, row_nano = 0, 0
+    elif follows:
+        row, row_nano = misses.row + 1, misses.row_nano + nano
+    else:
+        row, row_nano = 1, nano
+    return replace(
+        misses,
+        count=misses.count + 1,
+        nano=misses.nano + nano,
+        row=row,
+        row_nano=row_nano,
+        longest=max(row, misses.longest),
+        last=start,
+        lifetime_ms=window.lifetime_ms,
+    )
+
+
+def _lost(window: CacheWindow, last: Tokens, event: CallSettled) -> int:
+    """Tokens that the provider had kept and forgot before this call; 0 where it was no miss.
+
+    A smaller prompt is another conversation (compaction, a side question), another model has a
+    cache of its own, and what was never kept cannot be lost.
+    """
+    start = event.requested or event.at
+    if event.revision or event.model != window.model or window.state(start) != "cold":
+        return 0
+    kept = last.cache_read + last.cache_write_5m + last.cache_write_1h
+    if event.tokens.prompt * 10 < last.prompt * 9:
+        return 0
+    lost = min(kept, event.tokens.prompt) - event.tokens.cache_read
+    return lost if lost * 2 > kept else 0
+
+
+def _above_warm(tokens: Tokens, lost: int, rates: Rates) -> int:
+    """What the call cost more than if the lost tokens had been read from the cache."""
+    short = min(lost, tokens.cache_write_5m)
+    long = min(lost - short, tokens.cache_write_1h)
+    plain = min(lost - short - long, tokens.input)
+    warm = replace(
+        tokens,
+        input=tokens.input - plain,
+        cache_write_5m=tokens.cache_write_5m - short,
+        cache_write_1h=tokens.cache_write_1h - long,
+        cache_read=tokens.cache_read + short + long + plain,
+    )
+    return max(0, cost(tokens, rates) - cost(warm, rates))
