@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_LIMIT = 1024 * 1024
 SEND_SECONDS = 10.0
+END = "end"
 
 
 class RequestError(Exception):
@@ -68,29 +69,44 @@ class Server:
         if task is None:
             return
         self._connections[task] = _peer(writer)[0]
-        working: set[asyncio.Task[None]] = set()
+        working: dict[int, asyncio.Task[None]] = {}
         try:
             if _peer(writer)[1] != os.getuid():
                 return
             while line := await reader.readline():
-                request = asyncio.create_task(self._serve(line, writer))
-                working.add(request)
-                request.add_done_callback(working.discard)
+                await self._begin(line, writer, working)
         except ValueError:
             await _refuse(writer, 0, f"a request is one line of at most {REQUEST_LIMIT} bytes")
         except OSError:
             pass  # gone: this connection is over
         finally:
-            for request in working:
+            for request in list(working.values()):
                 request.cancel()
             del self._connections[task]
             writer.close()
 
-    async def _serve(self, line: bytes, writer: asyncio.StreamWriter) -> None:
-        number = 0
+    async def _begin(
+        self, line: bytes, writer: asyncio.StreamWriter, working: dict[int, asyncio.Task[None]]
+    ) -> None:
+        """Begins a request, or ends the one under way that has the same id."""
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
-            number = request["id"] if isinstance(request.get("id"), int) else 0
+        except msgspec.MsgspecError as error:
+            await _refuse(writer, 0, str(error))
+            return
+        number = request["id"] if isinstance(request.get("id"), int) else 0
+        if request.get("do") == END:
+            if number in working:
+                working[number].cancel()
+            return
+        task = asyncio.create_task(self._serve(number, request, writer))
+        working[number] = task
+        task.add_done_callback(lambda done: _forget(working, number, done))
+
+    async def _serve(
+        self, number: int, request: dict[str, Any], writer: asyncio.StreamWriter
+    ) -> None:
+        try:
             do = str(request.get("do"))
             if do in self._streams:
                 async for data in self._streams[do](request):
@@ -105,8 +121,15 @@ class Server:
         except OSError:  # a time-out is one too: who does not read for so long is gone
             writer.close()
         except Exception as error:
-            log.exception("the request %r failed", line[:200])
+            log.exception("the request %.200r failed", request)
             await _refuse(writer, number, f"the engine failed at this: {error!r}")
+
+
+def _forget(
+    working: dict[int, asyncio.Task[None]], number: int, done: "asyncio.Task[None]"
+) -> None:
+    if working.get(number) is done:
+        del working[number]
 
 
 async def _send(writer: asyncio.StreamWriter, number: int, data: bytes) -> None:

@@ -147,21 +147,27 @@ class Client:
             raise EngineError(answer.error)
         return bytes(answer.ok)
 
-    async def _stream(self, do: str, **arguments: Any) -> AsyncIterator[bytes]:  # noqa: ANN401
+    async def _stream(self, do: str, **arguments: Any) -> AsyncIterator[list[bytes]]:  # noqa: ANN401
+        """What has come since the last step; leaving the loop ends the stream at the engine too."""
         number, queue = self._send(do, arguments)
         try:
             while True:
-                answer = await queue.get()
-                if answer.error:
-                    raise EngineError(answer.error)
-                yield bytes(answer.ok)
+                answers = [await queue.get()]
+                while not queue.empty():
+                    answers.append(queue.get_nowait())
+                refused = next((answer.error for answer in answers if answer.error), "")
+                if refused:
+                    raise EngineError(refused)
+                yield [bytes(answer.ok) for answer in answers]
         finally:
             self._waiting.pop(number, None)
+            if not self.lost:
+                self._writer.write(msgspec.json.encode({"id": number, "do": "end"}) + b"\n")
 
     async def fleets(self) -> AsyncIterator[Fleet]:
-        """Snapshots, at most four a second, only when something changed."""
-        async for data in self._stream("fleets"):
-            yield _fleets.decode(data)
+        """Snapshots, at most four a second, only when something changed; the newest after a stall."""
+        async for answers in self._stream("fleets"):
+            yield _fleets.decode(answers[-1])
 
     async def fleet(self) -> Fleet:
         """The snapshot of this moment."""
@@ -186,5 +192,5 @@ class Client:
 
     async def story(self, run: str) -> AsyncIterator[list[Event]]:
         """What happens to a run from now on."""
-        async for data in self._stream("story", run=run):
-            yield _pages.decode(data).events
+        async for answers in self._stream("story", run=run):
+            yield [event for data in answers for event in _pages.decode(data).events]
