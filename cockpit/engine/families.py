@@ -100,7 +100,7 @@ class Families:
 
     def _is_recent(self, members: list[Place], since: int) -> bool:
         """By the file's time; and by its calls, for a file may have been copied or touched."""
-        if members[0].modified_ns // 1_000_000 < since:
+        if max((each.modified_ns for each in members), default=0) < since * 1_000_000:
             return False
         newest = self._index.newest_call([place.source.run for place in members])
         return newest is None or newest >= since
@@ -152,18 +152,19 @@ class Families:
             self._to_open.update(home for home in homes if home is not None)
 
     def _open(self, root: str) -> None:
-        places, story = [], list[Event]()
-        newest = max((place.modified_ns for place in self._members(root)), default=0)
-        whole = self._now() - newest // 1_000_000 < WHOLE_MS
-        for place in self._members(root):
-            told = self._from_the_start(place, whole=whole)
-            if told is not None:
-                places.append(place)
-                story += told
+        readings = [(place, self._from_the_start(place)) for place in self._members(root)]
+        read = [(place, reading) for place, reading in readings if reading is not None]
+        places = [place for place, _ in read]
+        whole = not self._rests(places)
+        story = [
+            event
+            for place, reading in read
+            for event in self._story(place, reading, whole=whole)
+            if self._home_of.get(event.run, root) == root
+        ]
         self._describe(story, places)
         self._index.commit()
         self.count_due = True
-        story = [event for event in story if self._home_of.get(event.run, root) == root]
         family = opening.opened(places, story, self._index, self._book)
         self._places.update({place.source.path: place for place in places})
         self._home_of.update(dict.fromkeys(family.fleet.runs, root))
@@ -176,16 +177,21 @@ class Families:
         paths = (self._library.place_of(Path(path)) for path in sorted(self._families[root]))
         return [place for place in paths if place is not None]
 
-    def _from_the_start(self, place: Place, *, whole: bool) -> list[Event] | None:
-        """The story of a source until now, all of its calls being in the books; None if unreadable."""
+    def _rests(self, places: list[Place]) -> bool:
+        return not self._is_recent(places, self._now() - WHOLE_MS)
+
+    def _from_the_start(self, place: Place) -> Reading | None:
+        """All calls of a source are in the books after this."""
         lines = place.source.form == "lines"
         if not lines:  # its memory knows what was told to an engine that is gone
             self._cursors.pop(place.source.path, None)
-        reading = self._enter(place, story=not lines)
-        if reading is None or not lines:
-            return None if reading is None else reading.events
+        return self._enter(place, story=not lines)
+
+    def _story(self, place: Place, reading: Reading, *, whole: bool) -> list[Event]:
+        if place.source.form != "lines":
+            return reading.events
         offset = reading.cursor.offset
-        return self._attempt(place, lambda: opening_story(place, offset, whole=whole))
+        return self._attempt(place, lambda: opening_story(place, offset, whole=whole)) or []
 
     def _enter(self, place: Place, *, story: bool = False) -> Reading | None:
         path = place.source.path

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet
 from cockpit.core.fold import fold_all
-from cockpit.core.text import one_line
 from cockpit.engine.books import settled
 from cockpit.engine.library import Place
 from cockpit.journal.index import Booked, Index
 from cockpit.prices.book import Book
+
+LEAN = 400
+"""Characters of a text that any fold looks at."""
 
 
 class Opened(Struct, frozen=True):
@@ -79,10 +81,10 @@ def moment(event: e.Event) -> int:
 def _lean(event: e.Event) -> e.Event:
     """The event without the long texts that no fold looks at: a history holds many of them."""
     match event:
-        case e.PromptGiven() | e.ReplyGiven() | e.ThoughtGiven():
-            return replace(event, text=one_line(event.text))
+        case e.PromptGiven(text=text) | e.ReplyGiven(text=text) | e.ThoughtGiven(text=text):
+            return replace(event, text=text[:LEAN]) if len(text) > LEAN else event
         case e.ToolStarted(arguments=arguments) if arguments:
             return replace(event, arguments="")
-        case e.ToolEnded(output=output, diff=diff) if diff or len(output) > 400:
-            return replace(event, output=output[:400], diff="")
+        case e.ToolEnded(output=output, diff=diff) if diff or len(output) > LEAN:
+            return replace(event, output=output[:LEAN], diff="")
     return event
