@@ -11,9 +11,9 @@ import click
 from cockpit.cli.output import fail, table, zone
 from cockpit.core.money import dollars
 from cockpit.core.quantities import parse_duration
+from cockpit.core.spending import CHOICES, By, SpentReport, SpentRow, as_builtins
 from cockpit.journal import paths, settings
 from cockpit.journal.index import Index, IndexBusyError
-from cockpit.journal.spend import CHOICES, By, Report, Row, as_json
 from cockpit.journal.spend import spend as report_spend
 
 FOREVER = 1 << 62
@@ -37,14 +37,18 @@ FOREVER = 1 << 62
 def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> None:
     """What was spent, each call priced by its four token classes and counted once."""
     options = _settings()
-    days = zone(zone_name or options.timezone)
+    name = zone_name or options.timezone
+    days = zone(name) if name else None
     first, last = _moment(since, days, 0), _moment(until, days, FOREVER)
     index = _fresh_index(options, by)
     try:
         report = report_spend(index, by, first, last, days)
     finally:
         index.close()
-    click.echo(_json(report) if as_json_ else _text(report, by))
+    if as_json_:
+        click.echo(json.dumps(as_builtins(report), indent=2, ensure_ascii=False))
+    else:
+        click.echo(_text(report, by))
 
 
 def _settings() -> settings.Settings:
@@ -54,7 +58,7 @@ def _settings() -> settings.Settings:
         fail(str(error))
 
 
-def _moment(text: str, zone: tzinfo, default: int) -> int:
+def _moment(text: str, zone: tzinfo | None, default: int) -> int:
     if not text:
         return default
     try:
@@ -120,15 +124,9 @@ def _engine_catches_up() -> None:
         time.sleep(0.1)
 
 
-def _json(report: Report) -> str:
-    total = {**as_json(report.total), "bad_lines": report.bad_lines}
-    rows = [{"key": row.key, "name": row.name, **as_json(row.spent)} for row in report.rows]
-    return json.dumps({"total": total, "rows": rows}, indent=2, ensure_ascii=False)
-
-
-def _text(report: Report, by: By) -> str:
+def _text(report: SpentReport, by: By) -> str:
     lines = [_line(row) for row in report.rows]
-    total = Row("", "total", report.total)
+    total = SpentRow("", "total", report.total)
     heads = (by, "input", "write", "read", "output", "calls", "spent")
     notes = []
     if report.total.unpriced_calls:
@@ -142,7 +140,7 @@ def _text(report: Report, by: By) -> str:
     return "\n".join([table(heads, [*lines, _line(total)], left=1), *notes])
 
 
-def _line(row: Row) -> tuple[str, ...]:
+def _line(row: SpentRow) -> tuple[str, ...]:
     tokens, spent = row.spent.tokens, row.spent
     money = "?" if spent.calls and spent.unpriced_calls == spent.calls else dollars(spent.nano)
     mark = "~" if spent.estimated_nano else ""

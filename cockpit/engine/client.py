@@ -18,6 +18,7 @@ from msgspec import Struct
 from cockpit.core.budget import Budget
 from cockpit.core.events import Event, union
 from cockpit.core.fleet import Fleet
+from cockpit.core.spending import By, Only, SpentReport, read_report
 
 LINE_LIMIT = 64 * 1024 * 1024
 
@@ -58,6 +59,17 @@ class Remote(Protocol):
 
     def story(self, run: str) -> AsyncIterator[list[Event]]:
         """What happens to a run from now on."""
+        ...
+
+    async def spend(
+        self,
+        by: By,
+        since: int = 0,
+        until: int | None = None,
+        tz: str = "",
+        only: Only | None = None,
+    ) -> SpentReport:
+        """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
         ...
 
 
@@ -189,6 +201,20 @@ class Client:
         """A page of a run's story, the newest first."""
         raw = _pages.decode(await self.ask("transcript", run=run, before=before, limit=limit))
         return Page(raw.events, raw.before)
+
+    async def spend(
+        self,
+        by: By,
+        since: int = 0,
+        until: int | None = None,
+        tz: str = "",
+        only: Only | None = None,
+    ) -> SpentReport:
+        """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
+        asked = {"by": by, "since": since, "tz": tz, "only": only}
+        if until is not None:
+            asked["until"] = until
+        return read_report(await self.ask("spend", **asked))
 
     async def story(self, run: str) -> AsyncIterator[list[Event]]:
         """What happens to a run from now on."""

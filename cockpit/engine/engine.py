@@ -27,7 +27,7 @@ from cockpit.core.fleet import Fleet, Run, is_live
 from cockpit.core.fold import fold_all
 from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_duration
-from cockpit.engine import transcript
+from cockpit.engine import spending, transcript
 from cockpit.engine.api import RequestError, Server
 from cockpit.engine.census import Census
 from cockpit.engine.library import Library
@@ -36,6 +36,7 @@ from cockpit.engine.opening import Opened
 from cockpit.engine.publisher import Publisher
 from cockpit.engine.stops import Stops
 from cockpit.engine.watch import Watcher
+from cockpit.journal import paths
 from cockpit.journal.index import Index
 from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
@@ -201,6 +202,7 @@ class Engine:
             "panic": self._panic,
             "budget": self._budget,
             "transcript": self._transcript,
+            "spend": self._spend,
             "status": self._status,
             "sync": self._sync,
             "shutdown": self._shutdown,
@@ -267,6 +269,9 @@ class Engine:
         except OSError as error:
             raise RequestError(f"the transcript of {run.id} cannot be read: {error}") from error
         return msgspec.json.encode(page)
+
+    async def _spend(self, request: dict[str, Any]) -> bytes:
+        return await asyncio.to_thread(spending.answer, paths.index_file(), request)
 
     async def _status(self, _: dict[str, Any]) -> bytes:
         fleet = self._publisher.fleet

@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from cockpit.core.call import Source
-from cockpit.core.events import Event, LinesRejected, RunDescribed
+from cockpit.core.events import Event, LinesRejected
 from cockpit.engine import opening
 from cockpit.engine.books import Pricing
-from cockpit.engine.library import Library, Place, Reading, opening_story, read_on, unchanged
+from cockpit.engine.library import (
+    Library,
+    Place,
+    Reading,
+    describe,
+    opening_story,
+    read_on,
+    unchanged,
+)
 from cockpit.journal.index import Index
 from cockpit.prices.book import Book
 
@@ -261,12 +269,8 @@ class Families:
             self._happened(told)
 
     def _describe(self, events: Iterable[Event], places: list[Place]) -> None:
-        for event in events:
-            if isinstance(event, RunDescribed) and places:
-                self._index.describe(
-                    event.run, places[0].source.agent, name=event.name or "", titled=event.titled,
-                    project=event.project or "", branch=event.branch or "",
-                )  # fmt: skip
+        if places:
+            describe(self._index, events, places[0].source.agent)
 
 
 def _described(source: Source) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from cockpit.agents import tail
 from cockpit.agents.adapter import Adapter, DatabaseAdapter
 from cockpit.core.call import Call, Cursor, Source
-from cockpit.core.events import Event, RunDescribed
+from cockpit.core.events import Event, PromptGiven, RunDescribed
+from cockpit.core.text import one_line
 from cockpit.engine.books import Pricing
 from cockpit.journal.index import Booked, Index
 
@@ -282,25 +283,43 @@ def scan(
 
 def describe_runs(library: Library, index: Index) -> None:
     """Reads the beginnings of sources whose runs have no known project yet."""
+    for _ in describing(library, index):
+        pass
+
+
+def describing(library: Library, index: Index) -> Iterator[None]:
+    """As `describe_runs`, a source a step, for who has more urgent things to do in between."""
     unknown = index.undescribed()
     if not unknown:
         return
     for place in library.places():
-        for event in _beginnings(place, unknown):
-            if isinstance(event, RunDescribed) and event.run in unknown:
-                index.describe(
-                    event.run, place.source.agent, name=event.name or "", titled=event.titled,
-                    project=event.project or "", branch=event.branch or "",
-                )  # fmt: skip
+        told = (event for event in _beginnings(place, unknown) if event.run in unknown)
+        describe(index, told, place.source.agent)
+        yield
     for run, agent in unknown.items():
         index.describe(run, agent)
     index.commit()
 
 
+def describe(index: Index, events: Iterable[Event], agent: str) -> None:
+    """Remembers what runs are about; the first prompt names a run until a title does."""
+    prompted: set[str] = set()
+    for event in events:
+        match event:
+            case RunDescribed():
+                index.describe(
+                    event.run, agent, name=event.name or "", titled=event.titled,
+                    project=event.project or "", branch=event.branch or "",
+                )  # fmt: skip
+            case PromptGiven(run=run, text=text) if run not in prompted:
+                prompted.add(run)
+                index.describe(run, agent, name=one_line(text))
+
+
 def _beginnings(place: Place, unknown: dict[str, str]) -> list[Event]:
     """How the unknown runs of a source begin; a source of many runs may tell of others too."""
     run, agent = place.source.run, place.source.agent
-    wanted = {one for one, of in unknown.items() if (one == run if run else of == agent)}
+    wanted = unknown.keys() & {run} if run else {one for one, of in unknown.items() if of == agent}
     if not wanted:
         return []
     try:

@@ -7,6 +7,7 @@ from typing import Literal
 from cockpit.core.budget import Budget
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet
+from cockpit.core.spending import By, Only, SpentReport
 from cockpit.engine.client import Client, EngineError, Page
 
 AGAIN_SECONDS = 0.5
@@ -58,6 +59,17 @@ class EngineRemote:
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""
         return await (await self._connected()).transcript(run, before, limit)
+
+    async def spend(
+        self,
+        by: By,
+        since: int = 0,
+        until: int | None = None,
+        tz: str = "",
+        only: Only | None = None,
+    ) -> SpentReport:
+        """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
+        return await (await self._connected()).spend(by, since, until, tz, only)
 
     async def story(self, run: str) -> AsyncIterator[list[Event]]:
         """What happens to a run from now on."""

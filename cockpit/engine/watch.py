@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from cockpit.core.events import Event, NoticeGiven, SpendCounted
@@ -16,7 +16,7 @@ from cockpit.core.fleet import Scan
 from cockpit.engine import opening
 from cockpit.engine.books import Pricing
 from cockpit.engine.families import Families
-from cockpit.engine.library import Library, Place, refreshed
+from cockpit.engine.library import Library, Place, describing, refreshed
 from cockpit.engine.notices import Notices
 from cockpit.journal.index import Index
 from cockpit.prices.book import Book
@@ -32,6 +32,8 @@ RECOUNT_SECONDS = 900.0
 LIST_SHARE = 50
 """Listing all directories may take one part in this many of a core."""
 LIST_SECONDS_WATCHED = 30.0
+DESCRIBE_SECONDS, REST_SECONDS = 0.02, 0.1
+"""So long at a time, after such a rest, the watcher looks for what nobody waits to know."""
 COMMIT_BYTES = 64 * 1024 * 1024
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class Watcher(threading.Thread):
         self._families = Families(library, index, book, happened, opened, now)
         self._polled = self._listed = self._counted = 0.0
         self._list_cost = 0.0
+        self._describing: Iterator[None] | None = None
         self._notices = Notices(self.noticed)
         self._wake = threading.Condition()
         self._changed: set[str] = set()
@@ -142,6 +145,7 @@ class Watcher(threading.Thread):
         self._count()
         self._watch_roots()
         self._first_look()
+        self._describing = describing(self._library, self._index)
 
     def _wait(self) -> tuple[set[str], int]:
         """What changed, and the newest request to catch up; returns at the latest when polling is due."""
@@ -161,6 +165,8 @@ class Watcher(threading.Thread):
 
     def _next_due(self) -> float:
         due = min(self._polled + self._poll_seconds, self._listed + self._list_pause())
+        if self._describing is not None:
+            due = min(due, time.monotonic() + REST_SECONDS)
         return min(due, self._counted + COUNT_SECONDS) if self._families.count_due else due
 
     def _list_pause(self) -> float:
@@ -180,6 +186,17 @@ class Watcher(threading.Thread):
         pause = COUNT_SECONDS if self._families.count_due else RECOUNT_SECONDS
         if now - self._counted > pause or (self._families.count_due and asked > self._answered):
             self._count()
+        self._describe_some()
+
+    def _describe_some(self) -> None:
+        """Names and projects of runs that never were on the screen, a little at a time."""
+        if self._describing is None:
+            return
+        until = time.monotonic() + DESCRIBE_SECONDS
+        for _ in self._describing:
+            if time.monotonic() > until:
+                return
+        self._describing = None
 
     # --- finding what changed
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Literal, get_args
+from typing import Any
 
-from msgspec import Struct
-
-from cockpit.core.money import decimal_string
-from cockpit.core.tokens import NO_TOKENS, Tokens
+from cockpit.core.spending import UNKNOWN, By, Only, Spent, SpentReport, SpentRow
+from cockpit.core.tokens import Tokens
 from cockpit.journal.index import Index, IndexedRun
 
-By = Literal["run", "agent", "model", "project", "day", "tool"]
-CHOICES: tuple[By, ...] = get_args(By)
 NO_TOOL = "(no tool)"
 QUARTER_MS = 900_000
+LATEST = 253_370_764_800_000
+"""The year 9999: agents have written later times, and calendars end there."""
 
 _SUMS = (
     "sum(input), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(output),"
@@ -28,53 +26,30 @@ _GROUPS = {
     "day": f"at / {QUARTER_MS}",
 }
 
-
-class Spent(Struct, frozen=True):
-    """What a group of calls cost; money in nano-dollars, `unpriced_calls` have none."""
-
-    tokens: Tokens = NO_TOKENS
-    nano: int = 0
-    calls: int = 0
-    unpriced_calls: int = 0
-    estimated_nano: int = 0
-
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(
-            self.tokens + other.tokens,
-            self.nano + other.nano,
-            self.calls + other.calls,
-            self.unpriced_calls + other.unpriced_calls,
-            self.estimated_nano + other.estimated_nano,
-        )
+_PARTS = {
+    "": "",
+    "agent": "AND run IN (SELECT number FROM runs WHERE agent = ?)",
+    "project": "AND run IN (SELECT number FROM runs"
+    f" WHERE coalesce(nullif(project, ''), '{UNKNOWN}') = ?)",
+    "model": f"AND kind IN (SELECT kind FROM kinds WHERE coalesce(nullif(model, ''), '{UNKNOWN}') = ?)",
+}
 
 
-class Row(Struct, frozen=True):
-    """One group: its key, a name for people, and what it spent."""
-
-    key: str
-    name: str
-    spent: Spent
-
-
-class Report(Struct, frozen=True):
-    """A whole answer; `bad_lines` are those of all transcripts, whatever the time asked for."""
-
-    total: Spent
-    rows: tuple[Row, ...]
-    bad_lines: int
-
-
-def spend(index: Index, by: By, since: int, until: int, zone: tzinfo) -> Report:
-    """Groups the calls of [since, until) milliseconds; days are those of `zone`.
+def spend(
+    index: Index, by: By, since: int, until: int, zone: tzinfo | None, only: Only | None = None
+) -> SpentReport:
+    """Groups the calls of [since, until) milliseconds; days are those of `zone`, or the machine's.
 
     Rows come dearest first, days in order. A call's cost goes in equal parts to the tools it asked
     for, so that rows always add up to the total.
     """
     runs = index.runs() if by in ("run", "project", "agent") else {}
     groups: dict[str, Spent] = {}
+    condition, values = _PARTS[only.field if only else ""], (only.key,) if only else ()
     rows = index.query(
-        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls WHERE at >= ? AND at < ? GROUP BY 1, 2",
-        (since, until),
+        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls"
+        f" WHERE at >= ? AND at < ? {condition} GROUP BY 1, 2",
+        (since, until, *values),
     )
     for group, kind, *sums in rows:
         nano = int(sums[6])
@@ -83,13 +58,13 @@ def spend(index: Index, by: By, since: int, until: int, zone: tzinfo) -> Report:
         for key, part in _keys(by, group, spent, runs, index, zone):
             groups[key] = groups.get(key, Spent()) + part
     names = {run.run: run.name for run in runs.values()}
-    answer = [Row(key, names.get(key, "") or key, spent) for key, spent in groups.items()]
+    answer = [SpentRow(key, names.get(key, "") or key, spent) for key, spent in groups.items()]
     answer.sort(key=_order(by))
     total = sum(groups.values(), Spent())
-    return Report(total, tuple(answer), index.bad_lines())
+    return SpentReport(total, tuple(answer), index.bad_lines())
 
 
-def _order(by: By) -> Callable[[Row], Any]:
+def _order(by: By) -> Callable[[SpentRow], Any]:
     if by == "day":
         return lambda row: row.key
     return lambda row: (-row.spent.nano, -row.spent.tokens.total, row.key)
@@ -101,7 +76,7 @@ def _keys(
     spent: Spent,
     runs: dict[int, IndexedRun],
     index: Index,
-    zone: tzinfo,
+    zone: tzinfo | None,
 ) -> Iterable[tuple[str, Spent]]:
     match by:
         case "run":
@@ -109,11 +84,12 @@ def _keys(
         case "agent":
             return [(runs[group].agent, spent)]
         case "project":
-            return [(runs[group].project or "(unknown)", spent)]
+            return [(runs[group].project or UNKNOWN, spent)]
         case "model":
-            return [(index.kinds.kind(group).model or "(unknown)", spent)]
+            return [(index.kinds.kind(group).model or UNKNOWN, spent)]
         case "day":
-            moment = datetime.fromtimestamp(group * QUARTER_MS / 1000, UTC).astimezone(zone)
+            at = min(max(group * QUARTER_MS, 0), LATEST)
+            moment = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
             return [(moment.date().isoformat(), spent)]
         case "tool":
             return _shared(list(index.kinds.tools(group)) or [NO_TOOL], spent)
@@ -138,14 +114,3 @@ def _shared(tools: list[str], spent: Spent) -> list[tuple[str, Spent]]:
             rest.estimated_nano - part.estimated_nano,
         )  # fmt: skip
     return [(tools[0], rest), *((tool, part) for tool in tools[1:])]
-
-
-def as_json(spent: Spent) -> dict[str, Any]:
-    """The documented keys of a group of calls."""
-    return {
-        "usd": decimal_string(spent.nano),
-        "tokens": spent.tokens.by_class(),
-        "calls": spent.calls,
-        "unpriced_calls": spent.unpriced_calls,
-        "estimated_usd": decimal_string(spent.estimated_nano),
-    }

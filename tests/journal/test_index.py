@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.spending import CHOICES
 from cockpit.core.tokens import Tokens
 from cockpit.journal.index import Index, IndexBusyError, merge
-from cockpit.journal.spend import CHOICES, spend
+from cockpit.journal.spend import spend
 
 MAIN = Source(agent="claude-code", path="/a.jsonl", form="lines", run="claude-code/a", session="a")
 FORK = Source(agent="claude-code", path="/b.jsonl", form="lines", run="claude-code/b", session="b")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cockpit.core.budget import Budget
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet
+from cockpit.core.spending import By, Only, SpentReport
 from cockpit.engine.client import EngineError, Page
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.settings import ScreenSettings
@@ -70,6 +71,16 @@ class StandIn:
 
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         return Page()
+
+    async def spend(
+        self,
+        by: By,
+        since: int = 0,
+        until: int | None = None,
+        tz: str = "",
+        only: Only | None = None,
+    ) -> SpentReport:
+        return SpentReport()
 
     async def story(self, run: str) -> AsyncIterator[list[Event]]:
         await asyncio.Event().wait()

@@ -1,0 +1,58 @@
+"""The request `spend`: the books, read beside the thread that writes them."""
+
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct
+
+from cockpit.core.spending import By, Only, as_builtins
+from cockpit.engine.api import RequestError
+from cockpit.journal.index import Index
+from cockpit.journal.spend import spend
+
+FOREVER = 1 << 62
+
+Moment = Annotated[int, Meta(ge=0, le=FOREVER)]
+
+
+class Request(Struct, frozen=True):
+    """What is asked; times in milliseconds, `tz` an IANA name, empty for the machine's zone."""
+
+    by: By = "agent"
+    since: Moment = 0
+    until: Moment = FOREVER
+    tz: str = ""
+    only: Only | None = None
+
+
+def answer(path: Path, request: dict[str, Any]) -> bytes:
+    """What `cockpit spend --json` prints, of one moment of the index at `path`.
+
+    Raises:
+        RequestError: for a time zone that nobody knows, or before there is an index.
+        msgspec.ValidationError: for arguments of a wrong kind.
+    """
+    asked = msgspec.convert(request, Request)
+    zone = _zone(asked.tz)
+    try:
+        index = Index.open(path, read_only=True)
+    except FileNotFoundError as error:
+        raise RequestError("nothing is in the books yet") from error
+    try:
+        index.query("BEGIN")  # calls, runs and kinds of the same moment
+        report = spend(index, asked.by, asked.since, asked.until, zone, asked.only)
+    finally:
+        index.close()
+    return msgspec.json.encode(as_builtins(report))
+
+
+def _zone(name: str) -> tzinfo | None:
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise RequestError(f"{name!r} is no time zone: write one like Europe/Berlin") from error
