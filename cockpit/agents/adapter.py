@@ -14,6 +14,7 @@ from msgspec import Struct
 from cockpit.core.call import Call as Call
 from cockpit.core.call import Cursor as Cursor
 from cockpit.core.call import Source as Source
+from cockpit.core.call import Told as Told
 from cockpit.core.events import Event
 
 
@@ -21,6 +22,14 @@ class Books(Struct, frozen=True):
     """Calls found in a block of a source, and how many of its lines could not be read."""
 
     calls: list[Call] = []
+    bad_lines: int = 0
+    memory: bytes = b""
+
+
+class History(Struct, frozen=True):
+    """`Books` of a block of old lines, in the form that the index takes in quickest."""
+
+    told: list[Told] = []
     bad_lines: int = 0
     memory: bytes = b""
 
@@ -96,6 +105,14 @@ class Adapter(Protocol):
 
     def registry(self, home: Path, environment: Mapping[str, str]) -> list[Live]:
         """Live processes the agent itself registered; empty where it keeps no such list."""
+        ...
+
+
+class HistoryAdapter(Adapter, Protocol):
+    """An agent whose histories are so large that they are read in a way of their own."""
+
+    def history(self, block: bytes, end: int, source: Source, memory: bytes) -> History:
+        """What `calls` finds in the block up to `end`, but for the tools."""
         ...
 
 

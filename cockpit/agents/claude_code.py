@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cockpit.agents import loose
-from cockpit.agents.adapter import Books, InterruptRule, Live, ProcessMark, Source
-from cockpit.agents.claude_books import books
+from cockpit.agents.adapter import Books, History, InterruptRule, Live, ProcessMark, Source
+from cockpit.agents.claude_books import books, history
 from cockpit.agents.claude_story import story
 from cockpit.core.events import Event
 
@@ -58,6 +58,9 @@ class ClaudeCode:
 
     def calls(self, block: bytes, source: Source, memory: bytes) -> Books:
         return books(block, source, memory)
+
+    def history(self, block: bytes, end: int, source: Source, memory: bytes) -> History:
+        return history(block, end, source, memory)
 
     def story(self, block: bytes, source: Source, memory: bytes) -> list[Event]:
         return story(block, source, memory)

@@ -85,15 +85,15 @@ def _fresh_index(options: settings.Settings, by: By) -> Index:
             except FileNotFoundError:
                 time.sleep(0.1)
             continue
-        _look(index, options, describe=by in ("run", "project"))
+        _look(index, options, by)
         return index
     fail(f"{path} is held by another process")
 
 
-def _look(index: Index, options: settings.Settings, *, describe: bool) -> None:
+def _look(index: Index, options: settings.Settings, by: By) -> None:
     from cockpit.agents.registry import chosen
     from cockpit.engine.books import Pricing
-    from cockpit.engine.library import Library, describe_runs, scan
+    from cockpit.engine.library import Library, describe_runs, find_tools, scan
     from cockpit.prices.book import Book
 
     book = Book.load(paths.prices_file(), paths.cache())
@@ -102,8 +102,10 @@ def _look(index: Index, options: settings.Settings, *, describe: bool) -> None:
     index.reprice(book.fingerprint, price)
     for _ in scan(library, index, price):
         pass
-    if describe:
+    if by in ("run", "project"):
         describe_runs(library, index)
+    if by == "tool":
+        find_tools(library, index)
 
 
 def _engine_catches_up() -> None:

@@ -4,7 +4,9 @@ from msgspec.structs import replace
 
 from cockpit.core.call import Call
 from cockpit.core.events import CallSettled
+from cockpit.core.price import Rates
 from cockpit.journal.index import Booked
+from cockpit.journal.kinds import Kind
 from cockpit.prices.book import Book
 
 ASSUMED = "its provider is not in the price book: priced as its maker would"
@@ -21,6 +23,10 @@ class Pricing:
         return self._book.cost(
             call.model, call.provider, call.tokens, call.at, call.tier, call.geo, call.searches
         )
+
+    def rates(self, kind: Kind) -> Rates | None:
+        """The rates of all calls of a kind, None when time or size may change them."""
+        return self._book.constant(kind.model, kind.provider, kind.tier, kind.geo)
 
     def marked(self, call: Call) -> Call:
         """The call, marked as estimated where its price is that of another seller."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cockpit.agents import tail
 from cockpit.agents.adapter import Adapter, DatabaseAdapter
-from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.call import Call, Cursor, Source, as_told
 from cockpit.core.events import Event, PromptGiven, RunDescribed
 from cockpit.core.text import one_line
 from cockpit.engine.books import Pricing
@@ -21,6 +21,8 @@ HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 1024 * 1024
 WHOLE_BYTES = 64 * 1024 * 1024
 LEFTOVER_LIMIT = 4 * 1024 * 1024
+COMMIT_BYTES = 512 * 1024 * 1024
+"""Read between two commits of a scan: each commit writes a batch into the index, the larger the cheaper."""
 RECENT_MS = 24 * 3_600_000
 """Of a database only the runs of the last day before its last change are told."""
 
@@ -152,22 +154,29 @@ def _read_lines(
     anew = cursor is None or here is not cursor
     memory, booked, events, bad = here.memory, list[Booked](), list[Event](), 0
 
-    def enter(calls: list[Call]) -> None:
+    def book(calls: list[Call]) -> None:
         nonlocal booked
         calls = [price.marked(call) for call in calls]
-        if story:
-            booked += index.book(source, calls, price, place.modified_ns)
-        else:
-            index.enter(source, calls, price, place.modified_ns)
+        booked += index.book(source, calls, price, place.modified_ns)
 
+    def enter(calls: list[Call]) -> None:
+        index.enter(source, map(as_told, map(price.marked, calls)), price, place.modified_ns)
+
+    history = None if story else getattr(adapter, "history", None)
     for block in tail.blocks(source.path, here):
-        books = adapter.calls(block.data, source, memory)
-        enter(books.calls)
-        if story:
-            events += adapter.story(block.data, source, memory)
-        memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
-        here = replace(block.cursor, memory=memory)
-    enter(_leftover(place, here))
+        if history is not None:
+            told = history(block.read, block.length, source, memory)
+            index.enter(source, told.told, price, place.modified_ns)
+            memory, bad = told.memory, bad + block.bad_lines + told.bad_lines
+        else:
+            books = adapter.calls(block.data, source, memory)
+            (book if story else enter)(books.calls)
+            if story:
+                events += adapter.story(block.data, source, memory)
+            memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
+        here = block.cursor
+    here = replace(here, memory=memory)
+    (book if story else enter)(_leftover(place, here))
     here = replace(here, size=place.size, modified_ns=place.modified_ns)
     index.advance(source, here, bad, anew=anew)
     return Reading(booked, events, bad, here, anew)
@@ -273,12 +282,46 @@ def scan(
             continue
         yield place, reading
         since_commit += place.size
-        if since_commit > 64 * 1024 * 1024:
+        if since_commit > COMMIT_BYTES:
             index.commit()
             since_commit = 0
         if progress is not None:
             progress(done, len(changed))
     index.commit()
+
+
+def find_tools(library: Library, index: Index) -> None:
+    """Reads once more what was read as history, for the tools of its calls."""
+    for _ in finding_tools(library, index):
+        pass
+
+
+def finding_tools(library: Library, index: Index) -> Iterator[None]:
+    """As `find_tools`, a block a step, for who has more urgent things to do in between."""
+    runs = index.without_tools()
+    if not runs:
+        return
+    cursors, asked = index.cursors(), dict[str, tuple[str, ...]]()
+    within = runs | {run.rpartition("/")[0] for run in runs}  # sub-agents in their session's file
+    for place in library.places():
+        cursor = cursors.get(place.source.path)
+        if cursor is not None and place.source.form == "lines" and place.source.run in within:
+            with contextlib.suppress(OSError):
+                yield from _asking(place, cursor, asked)
+    index.add_tools(asked)
+    index.commit()
+
+
+def _asking(place: Place, cursor: Cursor, asked: dict[str, tuple[str, ...]]) -> Iterator[None]:
+    """Adds the tools of every call up to the cursor, by the call's id."""
+    memory = b""
+    for block in tail.blocks(place.source.path, replace(cursor, offset=0), until=cursor.offset):
+        books = place.adapter.calls(block.data, place.source, memory)
+        memory = books.memory
+        for call in books.calls:
+            known = asked.get(call.id, ())
+            asked[call.id] = known + tuple(tool for tool in call.tools or () if tool not in known)
+        yield
 
 
 def describe_runs(library: Library, index: Index) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from cockpit.core.events import Event, NoticeGiven, SpendCounted
@@ -16,7 +17,7 @@ from cockpit.core.fleet import Scan
 from cockpit.engine import opening
 from cockpit.engine.books import Pricing
 from cockpit.engine.families import Families
-from cockpit.engine.library import Library, Place, describing, refreshed
+from cockpit.engine.library import Library, Place, describing, finding_tools, refreshed
 from cockpit.engine.notices import Notices
 from cockpit.journal.index import Index
 from cockpit.prices.book import Book
@@ -145,7 +146,9 @@ class Watcher(threading.Thread):
         self._count()
         self._watch_roots()
         self._first_look()
-        self._describing = describing(self._library, self._index)
+        self._describing = chain(
+            describing(self._library, self._index), finding_tools(self._library, self._index)
+        )
 
     def _wait(self) -> tuple[set[str], int]:
         """What changed, and the newest request to catch up; returns at the latest when polling is due."""

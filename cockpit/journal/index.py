@@ -8,23 +8,40 @@ keyed by a 64-bit hash of the provider's message id: forks, resumes and replays 
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import msgspec
 from msgspec import Struct
 
-from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.call import Call, Cursor, Source, Told, kind_of
+from cockpit.core.price import MILLION, Rates
 from cockpit.core.tokens import Tokens
 from cockpit.journal import kinds, paths
 
-VERSION = 3
-PENDING_LIMIT = 8_000
+VERSION = 4
+PENDING_LIMIT = 60_000
+"""Rows held before they are written (some 30 MB): in one sorted batch a row costs a quarter."""
+KEYS_AT_ONCE = 500
+HALF = MILLION // 2
+UNKNOWN = -1
+"""Stands for a price not asked for yet."""
 
 Price = Callable[[Call], int | None]
 """Nano-dollars of a call, None when no price is known."""
+
+
+@runtime_checkable
+class ConstantRates(Protocol):
+    """A `Price` that knows for which calls neither time nor size changes the rates."""
+
+    def rates(self, kind: kinds.Kind) -> Rates | None:
+        """The rates of all calls of a kind, None when each is to be priced on its own."""
+        ...
+
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -45,7 +62,7 @@ _INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 14) + ")"
 _REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 14) + ")"
 
 Row = tuple[Any, ...]
-_NANO = 13
+_RUN, _AT, _KIND, _NANO = 1, 2, 4, 13
 _Merged = dict[int, tuple[int, Call]]
 
 
@@ -81,7 +98,9 @@ class IndexedRun(Struct, frozen=True):
 
 def key_of(call_id: str) -> int:
     """The signed 64-bit key of a provider's message id."""
-    return int.from_bytes(blake2b(call_id.encode(), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(
+        blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True
+    )
 
 
 class Index:
@@ -94,8 +113,9 @@ class Index:
         self._names: dict[int, str] = {}
         self.kinds = kinds.Kinds(database)
         self._moved: set[str] = set()
-        self._pending: _Merged = {}
+        self._pending: dict[int, Row] = {}
         self._pending_price: Price = _unpriced
+        self._rates: dict[int, tuple[int, ...] | None] = {}
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -249,28 +269,79 @@ class Index:
         booked = (self._book_one(row, merged[row[0]][1], price) for row in rows)
         return [one for one in booked if one is not None]
 
-    def enter(self, source: Source, calls: Iterable[Call], price: Price, modified: int = 0) -> None:
+    def enter(self, source: Source, told: Iterable[Told], price: Price, modified: int = 0) -> None:
         """As `book`, for history that nobody waits to hear of: written in large batches.
 
         Everything entered is in the books after the next `commit`.
         """
-        self._pending_price = price
-        self._merge_into(self._pending, source, calls, modified)
-        if len(self._pending) > PENDING_LIMIT:
+        if price is not self._pending_price:
+            self._pending_price, self._rates = price, {}
+        pending, numbers, rates_of = self._pending, self._numbers, self._rates
+        number_of, toolset = self.kinds.numbers, self.kinds.toolset
+        for id_, run, at, requested, kind, fresh, five, hour, read, output, reasoning, searches, tools in told:  # fmt: skip
+            key = from_bytes(blake2b(id_, digest_size=8).digest(), "big", signed=True)
+            number = number_of.get(kind) or self.kinds.number(kind)
+            rates = rates_of[number] if number in rates_of else self._constant(number, price)
+            if rates and not searches:
+                a, b, c, d, e = rates
+                nano: int | None = (
+                    fresh * a + five * b + hour * c + read * d + output * e + HALF
+                ) // MILLION
+            else:
+                nano = UNKNOWN
+            row: Row = (
+                key, numbers.get(run) or self._number_of(source, run, modified), at, requested,
+                number, None if tools is None else toolset(tools), fresh, five, hour, read, output,
+                reasoning, searches, nano,
+            )  # fmt: skip
+            if nano is UNKNOWN:
+                row = (*row[:_NANO], price(self._call(row, None, run)))
+            known = pending.get(key)
+            pending[key] = row if known is None else self._merged(known, row)
+        if len(pending) > PENDING_LIMIT:
             self._flush()
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, {}
-        rows = self._rows(pending, self._pending_price)
-        if not self._insert_new(rows):
-            for row in rows:
-                self._book_one(row, pending[row[0]][1], self._pending_price)
+        rows = sorted(pending.values(), key=_key)
+        known = self._known(rows)
+        self._database.executemany(_INSERT, [row for row in rows if row[0] not in known])
+        for key in known:
+            row = pending[key]
+            self._book_one(row, self._call(row, None, self._name(row[1])), self._pending_price)
+
+    def _known(self, rows: list[Row]) -> set[int]:
+        """The keys of those rows that are in the books already."""
+        if not rows or self._database.execute("SELECT 1 FROM calls LIMIT 1").fetchone() is None:
+            return set()
+        known: set[int] = set()
+        for start in range(0, len(rows), KEYS_AT_ONCE):
+            keys = [row[0] for row in rows[start : start + KEYS_AT_ONCE]]
+            found = self._database.execute(
+                f"SELECT key FROM calls WHERE key IN ({','.join('?' * len(keys))})", keys
+            )
+            known.update(row[0] for row in found)
+        return known
+
+    def _constant(self, kind: int, price: Price) -> tuple[int, ...] | None:
+        """Rates of every call of a kind, where neither its time nor its size changes them."""
+        rates = price.rates(self.kinds.kind(kind)) if isinstance(price, ConstantRates) else None
+        self._rates[kind] = found = msgspec.structs.astuple(rates) if rates else None
+        return found
+
+    def _merged(self, one: Row, other: Row) -> Row:
+        """Two tellings of a call that is not written yet."""
+        if one[_RUN] == other[_RUN] and one[_KIND:] == other[_KIND:]:
+            return one if one[_AT] <= other[_AT] else other
+        largest = merge(self._call(one, None), self._call(other, None))
+        owner = one[1] if one[1] == other[1] else self._owner(one[1], other[1])
+        return self._row(one[0], owner, largest, self._pending_price(largest))
 
     def _merge_into(
         self, merged: _Merged, source: Source, calls: Iterable[Call], modified: int
     ) -> None:
         for call in calls:
-            key, run = key_of(call.id), self._number_of(source, call, modified)
+            key, run = key_of(call.id), self._number_of(source, call.run, modified)
             known = merged.get(key)
             merged[key] = (
                 (run, call)
@@ -299,10 +370,10 @@ class Index:
         self._database.execute("RELEASE batch")
         return all_new
 
-    def _number_of(self, source: Source, call: Call, modified: int) -> int:
-        own = call.run == source.run
+    def _number_of(self, source: Source, run: str, modified: int) -> int:
+        own = run == source.run
         return self.number(
-            call.run,
+            run,
             source.agent,
             source.session if own else "",
             source.parent if own else None,
@@ -354,6 +425,21 @@ class Index:
             self._names[number] = row[0]
         return self._names[number]
 
+    def without_tools(self) -> set[str]:
+        """Runs with calls of which nobody looked for the tools."""
+        rows = self._database.execute(
+            "SELECT DISTINCT runs.run FROM calls JOIN runs ON runs.number = calls.run"
+            " WHERE toolset IS NULL"
+        )
+        return {run for (run,) in rows}
+
+    def add_tools(self, asked: Mapping[str, tuple[str, ...]]) -> None:
+        """Remembers the tools of calls, by id, where nobody had looked for them."""
+        self._database.executemany(
+            "UPDATE calls SET toolset = ? WHERE key = ? AND toolset IS NULL",
+            [(self.kinds.toolset(tools), key_of(id_)) for id_, tools in asked.items()],
+        )
+
     def calls_of(self, run: str) -> Iterator[Booked]:
         """Every call booked for a run, oldest first, as if it had just been booked."""
         rows = self._database.execute(
@@ -399,7 +485,7 @@ class Index:
     def _row(self, key: int, run: int, call: Call, nano: int | None) -> Row:
         tokens = call.tokens
         return (
-            key, run, call.at, call.requested, self.kinds.number(call), self.kinds.toolset(call.tools),
+            key, run, call.at, call.requested, self.kinds.number(kind_of(call)), None if call.tools is None else self.kinds.toolset(call.tools),
             tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
             tokens.output, tokens.reasoning, call.searches, nano,
         )  # fmt: skip
@@ -419,7 +505,7 @@ class Index:
             reason=kind.reason,
             lifetime_ms=kind.lifetime_ms,
             window=kind.window,
-            tools=self.kinds.tools(row[5]),
+            tools=None if row[5] is None else self.kinds.tools(row[5]),
             tokens=Tokens(*row[6:12]),
             searches=row[12],
         )
@@ -441,7 +527,9 @@ def merge(one: Call, other: Call) -> Call:
     """Two tellings of one call: the largest figures, the weaker mark only if both are weak."""
     tokens = one.tokens.largest(other.tokens)
     surer = one if one.mark == "exact" or other.mark != "exact" else other
-    tools = one.tools + tuple(tool for tool in other.tools if tool not in one.tools)
+    tools = None
+    if one.tools is not None and other.tools is not None:
+        tools = one.tools + tuple(tool for tool in other.tools if tool not in one.tools)
     return msgspec.structs.replace(
         surer,
         run=one.run,
@@ -454,8 +542,8 @@ def merge(one: Call, other: Call) -> Call:
     )
 
 
-def _key(item: tuple[int, tuple[int, Call]]) -> int:
-    return item[0]
+_key = itemgetter(0)
+from_bytes = int.from_bytes
 
 
 def _unpriced(_: Call) -> int | None:

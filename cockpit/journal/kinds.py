@@ -4,7 +4,7 @@ import sqlite3
 
 from msgspec import Struct
 
-from cockpit.core.call import Call
+from cockpit.core.call import KindKey
 from cockpit.core.price import Mark
 
 SCHEMA = """
@@ -33,25 +33,21 @@ class Kinds:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._kinds: dict[tuple[object, ...], int] = {}
+        self.numbers: dict[KindKey, int] = {}
         self._kind_of: dict[int, Kind] = {}
         self._toolsets: dict[tuple[str, ...], int] = {}
         self._tools_of: dict[int, tuple[str, ...]] = {}
 
-    def number(self, call: Call) -> int:
-        """The number of the call's kind."""
-        kind = (
-            call.model, call.provider, call.tier, call.geo, call.mark, call.reason,
-            call.lifetime_ms, call.window,
-        )  # fmt: skip
-        number = self._kinds.get(kind)
+    def number(self, kind: KindKey) -> int:
+        """The number of a kind, given out at its first call."""
+        number = self.numbers.get(kind)
         if number is None:
             found = self._database.execute(
                 "SELECT kind FROM kinds WHERE (model, provider, tier, geo, mark, reason)"
                 " = (?, ?, ?, ?, ?, ?) AND lifetime_ms IS ? AND window IS ?",
                 kind,
             ).fetchone()
-            number = self._kinds[kind] = found[0] if found else self._add("kinds", kind)
+            number = self.numbers[kind] = found[0] if found else self._add("kinds", kind)
         return number
 
     def kind(self, number: int) -> Kind:

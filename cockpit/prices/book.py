@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cockpit.core.price import Rates
 from cockpit.core.price import cost as cost_at
 from cockpit.core.tokens import Tokens
 from cockpit.prices import base, overlay
@@ -93,6 +94,14 @@ class Book:
         except KeyError:
             answer = self._looked_up(asked)
         return answer.quote(at, prompt) if isinstance(answer, Entry) else answer
+
+    def constant(
+        self, model: str, provider: str = "", tier: str = "", geo: str = ""
+    ) -> Rates | None:
+        """Rates that hold at any time and for any size; None where there are none such."""
+        asked = (model, provider, tier, geo)
+        answer = self._answers[asked] if asked in self._answers else self._looked_up(asked)
+        return None if answer is None or isinstance(answer, Entry) else answer.rates
 
     def cost(
         self,
