@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.core.money import decimal_string, parse_money
-from cockpit.core.price import Mark
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 By = Literal["run", "agent", "model", "project", "day", "tool"]
@@ -40,13 +39,6 @@ class Spent(Struct, frozen=True):
             self.unpriced_calls + other.unpriced_calls,
             self.estimated_nano + other.estimated_nano,
         )
-
-    @property
-    def mark(self) -> Mark | Literal["unpriced"]:
-        """How far the sum can be trusted; `unpriced` when nothing of it has a price."""
-        if self.calls and self.unpriced_calls == self.calls:
-            return "unpriced"
-        return "estimated" if self.estimated_nano or self.unpriced_calls else "exact"
 
 
 class SpentRow(Struct, frozen=True):

@@ -67,7 +67,7 @@ class Remote(Protocol):
         since: int = 0,
         until: int | None = None,
         tz: str = "",
-        only: Only | None = None,
+        only: Sequence[Only] = (),
     ) -> SpentReport:
         """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
         ...
@@ -208,10 +208,10 @@ class Client:
         since: int = 0,
         until: int | None = None,
         tz: str = "",
-        only: Only | None = None,
+        only: Sequence[Only] = (),
     ) -> SpentReport:
         """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
-        asked = {"by": by, "since": since, "tz": tz, "only": only}
+        asked = {"by": by, "since": since, "tz": tz, "only": list(only)}
         if until is not None:
             asked["until"] = until
         return read_report(await self.ask("spend", **asked))

@@ -66,7 +66,7 @@ class EngineRemote:
         since: int = 0,
         until: int | None = None,
         tz: str = "",
-        only: Only | None = None,
+        only: Sequence[Only] = (),
     ) -> SpentReport:
         """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
         return await (await self._connected()).spend(by, since, until, tz, only)

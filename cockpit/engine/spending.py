@@ -25,7 +25,7 @@ class Request(Struct, frozen=True):
     since: Moment = 0
     until: Moment = FOREVER
     tz: str = ""
-    only: Only | None = None
+    only: tuple[Only, ...] = ()
 
 
 def answer(path: Path, request: dict[str, Any]) -> bytes:

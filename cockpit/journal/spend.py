@@ -1,6 +1,6 @@
 """Spend by run, agent, model, project, day or tool, from the usage index."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -27,7 +27,6 @@ _GROUPS = {
 }
 
 _PARTS = {
-    "": "",
     "agent": "AND run IN (SELECT number FROM runs WHERE agent = ?)",
     "project": "AND run IN (SELECT number FROM runs"
     f" WHERE coalesce(nullif(project, ''), '{UNKNOWN}') = ?)",
@@ -36,20 +35,20 @@ _PARTS = {
 
 
 def spend(
-    index: Index, by: By, since: int, until: int, zone: tzinfo | None, only: Only | None = None
+    index: Index, by: By, since: int, until: int, zone: tzinfo | None, only: Sequence[Only] = ()
 ) -> SpentReport:
     """Groups the calls of [since, until) milliseconds; days are those of `zone`, or the machine's.
 
-    Rows come dearest first, days in order. A call's cost goes in equal parts to the tools it asked
-    for, so that rows always add up to the total.
+    `only` keeps what is of all these parts. Rows come dearest first, days in order. A call's cost
+    goes in equal parts to the tools it asked for, so that rows always add up to the total.
     """
     runs = index.runs() if by in ("run", "project", "agent") else {}
     groups: dict[str, Spent] = {}
-    condition, values = _PARTS[only.field if only else ""], (only.key,) if only else ()
+    parts = " ".join(_PARTS[part.field] for part in only)
     rows = index.query(
         f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls"
-        f" WHERE at >= ? AND at < ? {condition} GROUP BY 1, 2",
-        (since, until, *values),
+        f" WHERE at >= ? AND at < ? {parts} GROUP BY 1, 2",
+        (since, until, *(part.key for part in only)),
     )
     for group, kind, *sums in rows:
         nano = int(sums[6])

@@ -208,6 +208,13 @@ class CockpitApp(App[None]):
 
         self.push_screen(RunScreen(run))
 
+    def action_spend(self) -> None:
+        """Show what was spent; it is not shown twice."""
+        from cockpit.ui.screens.spend import SpendScreen
+
+        if not any(isinstance(screen, SpendScreen) for screen in self.screen_stack):
+            self.push_screen(SpendScreen())
+
     # --- commands
 
     async def action_command(self, id_: str) -> None:

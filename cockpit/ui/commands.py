@@ -9,7 +9,7 @@ from textual.binding import Binding
 
 from cockpit.core.fleet import Run, claim
 
-Where = Literal["app", "live", "fleet", "run"]
+Where = Literal["app", "live", "fleet", "run", "spend"]
 """The screen that has a command; `live` is every screen that shows runs."""
 
 
@@ -168,6 +168,67 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("pane.events", "3", "Events pane", "Show or hide the event feed.", "pane('events')"),
     Command(
+        "screen.spend",
+        "dollar_sign",
+        "Spend",
+        "What was spent, by run, agent, model, project, day or tool.",
+        "app.spend",
+        where="app",
+        footer="spend",
+    ),
+    Command(
+        "spend.back",
+        "escape",
+        "Back",
+        "Out of what was drilled into, then out of the screen.",
+        "back",
+        where="spend",
+        footer="back",
+    ),
+    Command(
+        "spend.drill",
+        "enter",
+        "Drill down",
+        "The runs of an agent, a model or a project, the agents of a day; a run opens.",
+        "drill",
+        where="spend",
+        footer="drill",
+    ),
+    Command(
+        "spend.group",
+        "tab,right,l",
+        "Next grouping",
+        "By run, agent, model, project, day, tool.",
+        "group(1)",
+        where="spend",
+        footer="group",
+    ),
+    Command(
+        "spend.group_back",
+        "shift+tab,left,h",
+        "Grouping before",
+        "The same, the other way round.",
+        "group(-1)",
+        where="spend",
+    ),
+    Command(
+        "spend.longer",
+        "p,right_square_bracket",
+        "Longer period",
+        "Today, 7 days, 30 days, all.",
+        "period(1)",
+        where="spend",
+        footer="period",
+    ),
+    Command(
+        "spend.shorter",
+        "left_square_bracket",
+        "Shorter period",
+        "The same, the other way round.",
+        "period(-1)",
+        where="spend",
+    ),
+    Command(
         "read.back",
         "escape",
         "Back",
@@ -285,6 +346,11 @@ _GLYPHS = {
     "question_mark": "?",
     "enter": "⏎",
     "escape": "esc",
+    "dollar_sign": "$",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left": "←",
+    "right": "→",
     "down": "↓",
     "up": "↑",
     "pagedown": "pgdn",
@@ -304,7 +370,7 @@ def bindings(where: Where) -> list[Binding]:
             priority=command.anywhere,
         )
         for command in COMMANDS
-        if command.where == where or (command.where == "live" and where in ("fleet", "run"))
+        if command.where == where or (command.where == "live" and where != "app")
     ]
 
 

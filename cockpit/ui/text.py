@@ -85,7 +85,9 @@ def tokens(count: int) -> str:
         return str(count)
     if count < 999_500:
         return f"{count / 1_000:.0f}k"
-    return f"{count / 1_000_000:.1f}M"
+    if count < 999_950_000:
+        return f"{count / 1_000_000:.1f}M"
+    return f"{count / 1_000_000_000:.1f}B"
 
 
 def amount(cap: Cap, value: int) -> str:

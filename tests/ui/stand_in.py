@@ -78,7 +78,7 @@ class StandIn:
         since: int = 0,
         until: int | None = None,
         tz: str = "",
-        only: Only | None = None,
+        only: Sequence[Only] = (),
     ) -> SpentReport:
         return SpentReport()
 

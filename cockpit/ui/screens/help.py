@@ -20,6 +20,7 @@ GROUPS = (
     ("everywhere", ("app", "live")),
     ("main screen", ("fleet",)),
     ("one run", ("run",)),
+    ("spend", ("spend",)),
 )
 LEGEND = """~ estimated    ≤ presumed, the worst case    ? unpriced
 Sub-agents hang under their parents. Orders are held while a stop is pending."""

@@ -77,6 +77,8 @@ class Footer(Lines):
 
 
 _GIVES_WAY = (
+    "screen.spend",
+    "spend.longer",
     "read.copy",
     "read.fold_all",
     "read.next",
@@ -86,6 +88,7 @@ _GIVES_WAY = (
     "read.search",
     "screen.commands",
     "table.filter",
+    "spend.drill",
     "run.open",
     "read.follow",
 )
