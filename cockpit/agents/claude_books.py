@@ -61,6 +61,8 @@ LOOK_BACK = 64 * 1024
 API_ERROR = b'"subtype":"api_error"'
 REQUEST = b'{"type":"api-request",'
 
+_FIVE, _HOUR = 6, 7
+"""Where a told call has what it wrote into the cache."""
 _TOOL = re.compile(rb'\{"type":"tool_use","id":"[^"]*","name":"([^"\\]*)"').match
 
 
@@ -217,9 +219,14 @@ class _Reading:
         """Books a message whose lines were read the short ways."""
         shape = self._shape
         self._asked, self._latest = "", start
-        self._lifetime = lifetime = claude_line.lifetime_of(usage, self._lifetime)
-        told = claude_line.told(line, usage, id_, shape.run, shape.model, output, stopped, lifetime, tools if self._tools else None)  # fmt: skip
+        self._tell(claude_line.told(line, usage, id_, shape.run, shape.model, output, stopped, self._lifetime, tools if self._tools else None))  # fmt: skip
+
+    def _tell(self, told: Told) -> None:
         self.told.append(told)
+        if told[_HOUR]:
+            self._lifetime = HOUR
+        elif told[_FIVE]:
+            self._lifetime = MINUTES_5
 
     def _other(self, start: int, stop: int) -> None:
         """A line that was not recognised."""
@@ -254,12 +261,11 @@ class _Reading:
         run = claude_line.owner(self._source, sidechain=line.is_sidechain is True, agent=agent)
         id_ = message.id or f"{run}:{claude_line.own_id(line, usage)}"
         stopped, tools = message.stop_reason is not None, claude_line.tools_of(message)
-        self._lifetime = claude_line.lifetime_of(usage, self._lifetime)
         encoded = id_.encode("utf-8", "replace")
         if not self.told or self.told[-1][0] != encoded:
             self._latest = start
         self._asked = ""
-        self.told.append(claude_line.told(line, usage, encoded, run, model, usage.output_tokens, stopped, self._lifetime, tools))  # fmt: skip
+        self._tell(claude_line.told(line, usage, encoded, run, model, usage.output_tokens, stopped, self._lifetime, tools))  # fmt: skip
         self._shape.learn_answer(raw, line, message, run, model)
 
     def _finish(self) -> None:

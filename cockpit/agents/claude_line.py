@@ -208,35 +208,38 @@ def told(
     model: str,
     output: int,
     stopped: bool,
-    lifetime: int,
+    last: int,
     tools: tuple[str, ...] | None,
 ) -> Told:
-    """The call that a line tells of, with what only its neighbours know."""
-    tier, geo = _conditions(usage.service_tier, usage.speed, usage.inference_geo)
-    asked = line.requested_model
-    mark: Mark = "exact" if stopped else "estimated"
-    kind = (
-        model,
-        "",
-        tier,
-        geo,
-        mark,
-        "" if stopped else CUT_OFF if line.is_aborted_mid_stream else NO_END,
-        announced(usage) or lifetime or None,
-        LONG_WINDOW if asked and asked.endswith("[1m]") else None,
-    )
+    """The call that a line tells of, with what only its neighbours know.
+
+    What was written lives as long as its class says; a call that wrote nothing keeps the `last`
+    one's lifetime.
+    """
     written, writes, details = usage.cache_creation_input_tokens, usage.cache_creation, usage.output_tokens_details  # fmt: skip
-    hour = five = 0
+    hour = five = announced = 0
     if writes is not None:
         five, hour = writes.ephemeral_5m_input_tokens, writes.ephemeral_1h_input_tokens
+        if writes.ttl_s:
+            announced = writes.ttl_s.get("1h" if hour else "5m", 0) * 1000
     if five + hour < written:
         five = written - hour
+    tier, geo = _conditions(usage.service_tier, usage.speed, usage.inference_geo)
+    mark: Mark = "exact" if stopped else "estimated"
+    reason = "" if stopped else CUT_OFF if line.is_aborted_mid_stream else NO_END
+    lifetime = announced or (HOUR if hour else MINUTES_5 if five else last) or None
+    asked = line.requested_model
+    window = LONG_WINDOW if asked is not None and asked.endswith("[1m]") else None
     reasoning = 0 if details is None else details.thinking_tokens
     figures = (usage.input_tokens, five, hour, usage.cache_read_input_tokens, output, reasoning)
     if usage.iterations:
         figures = _with_steps(figures, usage.iterations)
     searches = usage.server_tool_use
-    return (id_, run, instant(line.timestamp), 0, kind, *figures, 0 if searches is None else searches.web_search_requests, tools)  # fmt: skip
+    return (
+        id_, run, instant(line.timestamp), 0,
+        (model, "", tier, geo, mark, reason, lifetime, window),
+        *figures, 0 if searches is None else searches.web_search_requests, tools,
+    )  # fmt: skip
 
 
 def _with_steps(top: Figures, steps: list[Step]) -> Figures:
@@ -250,24 +253,6 @@ def _with_steps(top: Figures, steps: list[Step]) -> Figures:
         largest.input, largest.cache_write_5m, largest.cache_write_1h, largest.cache_read,
         largest.output, largest.reasoning,
     )  # fmt: skip
-
-
-def lifetime_of(usage: Usage, last: int) -> int:
-    """How long the written prefix lives; a call that wrote nothing keeps the `last` one's."""
-    writes = usage.cache_creation
-    if writes is not None and writes.ephemeral_1h_input_tokens:
-        return HOUR
-    if usage.cache_creation_input_tokens or (writes and writes.ephemeral_5m_input_tokens):
-        return MINUTES_5
-    return last
-
-
-def announced(usage: Usage) -> int:
-    """A provider that keeps prefixes for other times than the usual ones says so: `ttl_s`."""
-    writes = usage.cache_creation
-    if writes is None or not writes.ttl_s:
-        return 0
-    return writes.ttl_s.get("1h" if writes.ephemeral_1h_input_tokens else "5m", 0) * 1000
 
 
 def own_id(line: Line, usage: Usage) -> str:

@@ -1,5 +1,6 @@
 """`cockpit spend`: works without the engine, from the usage index it shares with it."""
 
+import gc
 import json
 import os
 import time
@@ -96,6 +97,7 @@ def _look(index: Index, options: settings.Settings, by: By) -> None:
     from cockpit.engine.library import Library, describe_runs, find_tools, scan
     from cockpit.prices.book import Book
 
+    gc.disable()  # a history makes many tuples and no cycles: a twentieth of the time
     book = Book.load(paths.prices_file(), paths.cache())
     price = Pricing(book)
     library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)

@@ -24,9 +24,9 @@ class Pricing:
             call.model, call.provider, call.tokens, call.at, call.tier, call.geo, call.searches
         )
 
-    def rates(self, kind: Kind) -> Rates | None:
-        """The rates of all calls of a kind, None when time or size may change them."""
-        return self._book.constant(kind.model, kind.provider, kind.tier, kind.geo)
+    def steady(self, kind: Kind) -> tuple[Rates, int] | None:
+        """Rates of all calls of a kind with prompts of at most so many tokens, if there are such."""
+        return self._book.steady(kind.model, kind.provider, kind.tier, kind.geo)
 
     def marked(self, call: Call) -> Call:
         """The call, marked as estimated where its price is that of another seller."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from cockpit.core.call import Call, Cursor, Source, Told, kind_of
 from cockpit.core.price import MILLION, Rates
@@ -27,6 +28,9 @@ PENDING_LIMIT = 60_000
 """Rows held before they are written (some 30 MB): in one sorted batch a row costs a quarter."""
 KEYS_AT_ONCE = 500
 HALF = MILLION // 2
+Steady = tuple[int, int, int, int, int, int]
+"""Rates, and the prompt size up to which they hold."""
+NOT_STEADY: Steady = (0, 0, 0, 0, 0, -1)
 UNKNOWN = -1
 """Stands for a price not asked for yet."""
 
@@ -35,11 +39,11 @@ Price = Callable[[Call], int | None]
 
 
 @runtime_checkable
-class ConstantRates(Protocol):
-    """A `Price` that knows for which calls neither time nor size changes the rates."""
+class SteadyPrice(Protocol):
+    """A `Price` that knows which calls all have the same rates."""
 
-    def rates(self, kind: kinds.Kind) -> Rates | None:
-        """The rates of all calls of a kind, None when each is to be priced on its own."""
+    def steady(self, kind: kinds.Kind) -> tuple[Rates, int] | None:
+        """Rates of all calls of a kind with prompts of at most so many tokens, if there are such."""
         ...
 
 
@@ -62,7 +66,7 @@ _INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 14) + ")"
 _REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 14) + ")"
 
 Row = tuple[Any, ...]
-_RUN, _AT, _KIND, _NANO = 1, 2, 4, 13
+_RUN, _AT, _ASKED, _KIND, _NANO = 1, 2, 3, 4, 13
 _Merged = dict[int, tuple[int, Call]]
 
 
@@ -115,7 +119,8 @@ class Index:
         self._moved: set[str] = set()
         self._pending: dict[int, Row] = {}
         self._pending_price: Price = _unpriced
-        self._rates: dict[int, tuple[int, ...] | None] = {}
+        self._owners: dict[tuple[int, int], int] = {}
+        self._steady: dict[int, Steady] = {}
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -157,7 +162,8 @@ class Index:
 
     def rollback(self) -> None:
         """Forgets everything since the last commit, as a crash would."""
-        self._pending = {}
+        self._pending, self._steady = {}, {}
+        self._owners.clear()
         self._database.rollback()
         self._numbers.clear()
         self._names.clear()
@@ -275,20 +281,17 @@ class Index:
         Everything entered is in the books after the next `commit`.
         """
         if price is not self._pending_price:
-            self._pending_price, self._rates = price, {}
-        pending, numbers, rates_of = self._pending, self._numbers, self._rates
+            self._pending_price, self._steady = price, {}
+        pending, numbers, steady = self._pending, self._numbers, self._steady
         number_of, toolset = self.kinds.numbers, self.kinds.toolset
         for id_, run, at, requested, kind, fresh, five, hour, read, output, reasoning, searches, tools in told:  # fmt: skip
             key = from_bytes(blake2b(id_, digest_size=8).digest(), "big", signed=True)
             number = number_of.get(kind) or self.kinds.number(kind)
-            rates = rates_of[number] if number in rates_of else self._constant(number, price)
-            if rates and not searches:
-                a, b, c, d, e = rates
-                nano: int | None = (
-                    fresh * a + five * b + hour * c + read * d + output * e + HALF
-                ) // MILLION
+            a, b, c, d, e, up_to = steady[number] if number in steady else self._steady_at(number, price)  # fmt: skip
+            if searches or fresh + five + hour + read > up_to:
+                nano: int | None = UNKNOWN
             else:
-                nano = UNKNOWN
+                nano = (fresh * a + five * b + hour * c + read * d + output * e + HALF) // MILLION
             row: Row = (
                 key, numbers.get(run) or self._number_of(source, run, modified), at, requested,
                 number, None if tools is None else toolset(tools), fresh, five, hour, read, output,
@@ -303,6 +306,7 @@ class Index:
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, {}
+        self._owners.clear()
         rows = sorted(pending.values(), key=_key)
         known = self._known(rows)
         self._database.executemany(_INSERT, [row for row in rows if row[0] not in known])
@@ -323,16 +327,17 @@ class Index:
             known.update(row[0] for row in found)
         return known
 
-    def _constant(self, kind: int, price: Price) -> tuple[int, ...] | None:
-        """Rates of every call of a kind, where neither its time nor its size changes them."""
-        rates = price.rates(self.kinds.kind(kind)) if isinstance(price, ConstantRates) else None
-        self._rates[kind] = found = msgspec.structs.astuple(rates) if rates else None
-        return found
+    def _steady_at(self, kind: int, price: Price) -> Steady:
+        found = price.steady(self.kinds.kind(kind)) if isinstance(price, SteadyPrice) else None
+        self._steady[kind] = steady = (*astuple(found[0]), found[1]) if found else NOT_STEADY
+        return steady
 
     def _merged(self, one: Row, other: Row) -> Row:
         """Two tellings of a call that is not written yet."""
-        if one[_RUN] == other[_RUN] and one[_KIND:] == other[_KIND:]:
-            return one if one[_AT] <= other[_AT] else other
+        if one[_KIND:] == other[_KIND:]:
+            owner = self._owner(one[_RUN], other[_RUN])
+            at = min(one[_AT], other[_AT]) or one[_AT] or other[_AT]
+            return (one[0], owner, at, one[_ASKED] or other[_ASKED], *one[_KIND:])
         largest = merge(self._call(one, None), self._call(other, None))
         owner = one[1] if one[1] == other[1] else self._owner(one[1], other[1])
         return self._row(one[0], owner, largest, self._pending_price(largest))
@@ -406,6 +411,12 @@ class Index:
     def _owner(self, known: int, claims: int) -> int:
         if known == claims:
             return known
+        owner = self._owners.get((known, claims))
+        if owner is None:
+            owner = self._owners[known, claims] = self._elder(known, claims)
+        return owner
+
+    def _elder(self, known: int, claims: int) -> int:
         rows = self._database.execute(
             "SELECT number FROM runs WHERE number IN (?, ?) ORDER BY parent IS NOT NULL, modified, number",
             (known, claims),

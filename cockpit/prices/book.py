@@ -13,7 +13,7 @@ from cockpit.core.price import Rates
 from cockpit.core.price import cost as cost_at
 from cockpit.core.tokens import Tokens
 from cockpit.prices import base, overlay
-from cockpit.prices.entry import Draft, Entry, Layers, Quote, Source
+from cockpit.prices.entry import ANY_SIZE, Draft, Entry, Layers, Quote, Source
 from cockpit.prices.names import Names, provider_ids
 
 CACHED = "prices.json"
@@ -95,13 +95,15 @@ class Book:
             answer = self._looked_up(asked)
         return answer.quote(at, prompt) if isinstance(answer, Entry) else answer
 
-    def constant(
+    def steady(
         self, model: str, provider: str = "", tier: str = "", geo: str = ""
-    ) -> Rates | None:
-        """Rates that hold at any time and for any size; None where there are none such."""
+    ) -> tuple[Rates, int] | None:
+        """Rates that hold at any time, and the prompt size up to which; None when there are none."""
         asked = (model, provider, tier, geo)
         answer = self._answers[asked] if asked in self._answers else self._looked_up(asked)
-        return None if answer is None or isinstance(answer, Entry) else answer.rates
+        up_to = answer.steady_up_to if isinstance(answer, Entry) else ANY_SIZE
+        quote = answer.quote(0, 0) if isinstance(answer, Entry) else answer
+        return (quote.rates, up_to) if quote is not None and up_to else None
 
     def cost(
         self,

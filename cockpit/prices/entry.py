@@ -16,6 +16,7 @@ Source = Literal["base", "overlay", "user"]
 Layers = tuple[tuple[Source, Overlay], ...]
 """The overlays in rising order of authority."""
 
+ANY_SIZE = 1 << 62
 _NEUTRAL_TIERS = frozenset({"", "standard", "default", "auto", "standard_only"})
 _ONE = Decimal(1)
 
@@ -52,6 +53,8 @@ class Entry:
         self._held = (-1, 0)
         self.constant = not (self._timed or self._thresholds)
         """Whether neither time nor prompt size changes the answer."""
+        self.steady_up_to = 0 if self._timed else min(self._thresholds, default=ANY_SIZE)
+        """The prompt size up to which nothing changes the answer, 0 when time does."""
 
     def quote(self, at: int, prompt: int) -> Quote | None:
         """The price of a request with `prompt` tokens at `at` ms; None when it has none then."""
