@@ -18,14 +18,13 @@ to decode every line more than all of it. So a line is read in the first of thes
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from msgspec import Struct
 
 from cockpit.agents import claude_line, loose
 from cockpit.agents.adapter import Books, History, Source
-from cockpit.agents.claude_line import ASSISTANT, Line, Message, Usage
+from cockpit.agents.claude_line import ASSISTANT, NO_LINE, Line, Usage
 from cockpit.agents.claude_line import HOUR as HOUR
 from cockpit.agents.claude_line import MINUTES_5 as MINUTES_5
 from cockpit.agents.claude_line import SYNTHETIC as SYNTHETIC
@@ -61,8 +60,6 @@ LOOK_BACK = 64 * 1024
 API_ERROR = b'"subtype":"api_error"'
 REQUEST = b'{"type":"api-request",'
 
-_FIVE, _HOUR = 6, 7
-"""Where a told call has what it wrote into the cache."""
 _TOOL = re.compile(rb'\{"type":"tool_use","id":"[^"]*","name":"([^"\\]*)"').match
 
 
@@ -128,7 +125,8 @@ class _Reading:
         line's own id, and `rest` the length from the digits to the end.
         """
         block, find, rfind, starts = self._block, self._block.find, self._block.rfind, self._block.startswith  # fmt: skip
-        typed, with_tools, shape = claude_line.typed, self._tools, self._shape
+        typed, refused, with_tools = claude_line.typed, claude_line.REFUSED, self._tools
+        shape = self._shape
         users, answers, named = shape.users, shape.answers, shape.named
         opened: Line | None = None
         usage = claude_line.NO_USAGE
@@ -167,9 +165,17 @@ class _Reading:
                 quote = find(b'"', name, stop)
                 content = quote + len(named)
                 tail = rfind(STOP_REASON, content, stop) if starts(named, quote) else -1
-                read = _behind_content(typed, block[tail:stop]) if tail > 0 else None
-                if read is not None and read[0].agent_id == shape.agent:
-                    line, message, now = read
+                try:
+                    line = typed(WITHOUT_CONTENT + block[tail:stop]) if tail > 0 else NO_LINE
+                except refused:
+                    line = NO_LINE
+                message, now = line.message, line.message.usage
+                if (
+                    now is not None
+                    and line.type == ASSISTANT
+                    and line.timestamp
+                    and line.agent_id == shape.agent
+                ):
                     name_, figure, now.output_tokens = block[name:quote], now.output_tokens, 0
                     ended = message.stop_reason is not None
                     if opened is not None and name_ == id_ and now == usage:
@@ -219,14 +225,7 @@ class _Reading:
         """Books a message whose lines were read the short ways."""
         shape = self._shape
         self._asked, self._latest = "", start
-        self._tell(claude_line.told(line, usage, id_, shape.run, shape.model, output, stopped, self._lifetime, tools if self._tools else None))  # fmt: skip
-
-    def _tell(self, told: Told) -> None:
-        self.told.append(told)
-        if told[_HOUR]:
-            self._lifetime = HOUR
-        elif told[_FIVE]:
-            self._lifetime = MINUTES_5
+        self._lifetime = claude_line.tell(self.told, line, usage, id_, shape.run, shape.model, output, stopped, self._lifetime, tools if self._tools else None)  # fmt: skip
 
     def _other(self, start: int, stop: int) -> None:
         """A line that was not recognised."""
@@ -253,9 +252,9 @@ class _Reading:
             self.bad_lines += 1
             return
         message, usage = line.message, claude_line.usage_of(line)
-        if message is not None and message.model == SYNTHETIC:
+        if message.model == SYNTHETIC:
             self._asked = ""
-        if message is None or usage is None:
+        if usage is None:
             return
         agent, model = claude_line.cleaned(line.agent_id or ""), claude_line.cleaned(message.model)
         run = claude_line.owner(self._source, sidechain=line.is_sidechain is True, agent=agent)
@@ -265,7 +264,7 @@ class _Reading:
         if not self.told or self.told[-1][0] != encoded:
             self._latest = start
         self._asked = ""
-        self._tell(claude_line.told(line, usage, encoded, run, model, usage.output_tokens, stopped, self._lifetime, tools))  # fmt: skip
+        self._lifetime = claude_line.tell(self.told, line, usage, encoded, run, model, usage.output_tokens, stopped, self._lifetime, tools)  # fmt: skip
         self._shape.learn_answer(raw, line, message, run, model)
 
     def _finish(self) -> None:
@@ -284,20 +283,6 @@ class _Reading:
         begin = found + len(TIMESTAMP)
         told = self._block[begin : self._block.find(b'"', begin, begin + 40)]
         return claude_line.instant(told.decode("utf-8", "replace"))
-
-
-def _behind_content(
-    typed: Callable[[bytes], Line], tail: bytes
-) -> tuple[Line, Message, Usage] | None:
-    """What stands behind the content of an answer, if it is all there."""
-    try:
-        line = typed(WITHOUT_CONTENT + tail)
-    except claude_line.REFUSED:
-        return None
-    message = line.message
-    if message is None or message.usage is None or line.type != ASSISTANT or not line.timestamp:
-        return None
-    return line, message, message.usage
 
 
 def _decoded(raw: bytes) -> Line | None:

@@ -36,7 +36,13 @@ class ClaudeCode:
         return [directory / "projects" for directory in _configured(home, environment)]
 
     def sources(self, root: Path) -> Iterable[Source]:
+        sessions = str(root).count(os.sep) + 2
         for path in _transcripts(str(root)):
+            stem = path[path.rfind(os.sep) + 1 : -len(SUFFIX)]
+            if stem and path.count(os.sep) == sessions and not stem.startswith("agent-"):
+                # what `source` says too: thousands of Path objects would cost more than all else
+                yield Source(AGENT, path, "lines", f"{AGENT}/{stem}", stem)
+                continue
             source = self.source(Path(path), root)
             if source is not None:
                 yield source

@@ -98,7 +98,7 @@ class Part(Struct):
     name: str = ""
 
 
-class Message(Struct):
+class Message(Struct, frozen=True):
     """The provider's answer, or a piece of it."""
 
     id: str = ""
@@ -109,10 +109,13 @@ class Message(Struct):
     content: list[Part] | None = None
 
 
+NO_MESSAGE = Message()
+
+
 class Line(Struct, rename="camel"):
     """What the books need of a line; `type` is empty where it is absent."""
 
-    message: Message | None = None
+    message: Message = NO_MESSAGE
     type: str = ""
     timestamp: str | int = ""
     uuid: str = ""
@@ -123,6 +126,7 @@ class Line(Struct, rename="camel"):
     is_aborted_mid_stream: bool | None = None
 
 
+NO_LINE = Line()
 typed = msgspec.json.Decoder(Line).decode
 """Decodes a line that is written as expected, in any order. Raises what `REFUSED` names."""
 REFUSED = (msgspec.MsgspecError, RecursionError)
@@ -194,13 +198,14 @@ def _step(usage: loose.Table) -> Step:
 def usage_of(line: Line) -> Usage | None:
     """The usage of a line that tells of a call, None for any other line."""
     message = line.message
-    if message is None or message.usage is None or cleaned(message.model) == SYNTHETIC:
+    if message.usage is None or cleaned(message.model) == SYNTHETIC:
         return None
     kind = line.type or (ASSISTANT if message.role == ASSISTANT else "")
     return message.usage if kind == ASSISTANT else None
 
 
-def told(
+def tell(
+    tellings: list[Told],
     line: Line,
     usage: Usage,
     id_: bytes,
@@ -210,11 +215,11 @@ def told(
     stopped: bool,
     last: int,
     tools: tuple[str, ...] | None,
-) -> Told:
-    """The call that a line tells of, with what only its neighbours know.
+) -> int:
+    """Adds the call that a line tells of, with what only its neighbours know.
 
     What was written lives as long as its class says; a call that wrote nothing keeps the `last`
-    one's lifetime.
+    one's lifetime. Returns what is the last one's now.
     """
     written, writes, details = usage.cache_creation_input_tokens, usage.cache_creation, usage.output_tokens_details  # fmt: skip
     hour = five = announced = 0
@@ -224,22 +229,27 @@ def told(
             announced = writes.ttl_s.get("1h" if hour else "5m", 0) * 1000
     if five + hour < written:
         five = written - hour
+    if hour:
+        last = HOUR
+    elif five:
+        last = MINUTES_5
     tier, geo = _conditions(usage.service_tier, usage.speed, usage.inference_geo)
     mark: Mark = "exact" if stopped else "estimated"
     reason = "" if stopped else CUT_OFF if line.is_aborted_mid_stream else NO_END
-    lifetime = announced or (HOUR if hour else MINUTES_5 if five else last) or None
-    asked = line.requested_model
+    asked, searches, at = line.requested_model, usage.server_tool_use, line.timestamp
     window = LONG_WINDOW if asked is not None and asked.endswith("[1m]") else None
-    reasoning = 0 if details is None else details.thinking_tokens
-    figures = (usage.input_tokens, five, hour, usage.cache_read_input_tokens, output, reasoning)
+    figures = (
+        usage.input_tokens, five, hour, usage.cache_read_input_tokens, output,
+        0 if details is None else details.thinking_tokens,
+    )  # fmt: skip
     if usage.iterations:
         figures = _with_steps(figures, usage.iterations)
-    searches = usage.server_tool_use
-    return (
-        id_, run, instant(line.timestamp), 0,
-        (model, "", tier, geo, mark, reason, lifetime, window),
+    tellings.append((
+        id_, run, instant(at), 0,
+        (model, "", tier, geo, mark, reason, announced or last or None, window),
         *figures, 0 if searches is None else searches.web_search_requests, tools,
-    )  # fmt: skip
+    ))  # fmt: skip
+    return last
 
 
 def _with_steps(top: Figures, steps: list[Step]) -> Figures:
