@@ -91,7 +91,8 @@ def _keys(
             moment = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
             return [(moment.date().isoformat(), spent)]
         case "tool":
-            return _shared(list(index.kinds.tools(group) if group is not None else ()) or [NO_TOOL], spent)
+            tools = [UNKNOWN] if group is None else list(index.kinds.tools(group))
+            return _shared(tools or [NO_TOOL], spent)
 
 
 def _shared(tools: list[str], spent: Spent) -> list[tuple[str, Spent]]:

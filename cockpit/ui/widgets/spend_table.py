@@ -8,6 +8,7 @@ from textual import events
 from textual.message import Message
 
 from cockpit.core.fleet import Fleet, claim
+from cockpit.core.money import NANO, dollars
 from cockpit.core.spending import CHOICES, Spent, SpentReport, SpentRow
 from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS, Palette
@@ -20,6 +21,7 @@ ROOMY = 96
 """Inside width from which the columns have their full names."""
 NAME_AT_LEAST = 16
 PERCENT = 5
+CENTS_BELOW = 10_000 * NANO
 WHEEL = 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -39,7 +41,8 @@ def written(spent: Spent) -> str:
     if spent.calls and spent.unpriced_calls == spent.calls:
         return "?"
     mark = "~" if spent.estimated_nano else ""
-    return mark + text.money(spent.nano) + ("?" if spent.unpriced_calls else "")
+    money = dollars(spent.nano) if spent.nano < CENTS_BELOW else text.money(spent.nano)
+    return mark + money + ("?" if spent.unpriced_calls else "")
 
 
 def counted(spent: Spent) -> str:
@@ -56,7 +59,7 @@ COLUMNS = (
     ),
     Column("cache read", "read", 10, 6, lambda spent: text.tokens(spent.tokens.cache_read)),
     Column("output", "output", 8, 6, lambda spent: text.tokens(spent.tokens.output)),
-    Column("spent", "spent", 10, 9, written),
+    Column("spent", "spent", 11, 10, written),
 )  # fmt: skip
 GIVING_WAY = ("input", "cache write", "output", "calls", "cache read")
 
