@@ -24,7 +24,6 @@ from cockpit.engine.library import (
 )
 from cockpit.journal.index import Index
 from cockpit.prices.book import Book
-from cockpit.prices.book import Book
 from tests.agents.reading import home
 
 

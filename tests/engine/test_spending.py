@@ -65,7 +65,9 @@ async def test_periods_and_parts(machine):
     assert [row.key for row in part.rows] == ["claude-code/old"]
     assert (await report(machine, "day", only=[Only("agent", "codex")])).total.calls == 0
     (model,) = (await report(machine, "model")).rows
-    assert (await report(machine, "run", only=[Only("model", model.key), Only("agent", "claude-code")])).total.calls == 3
+    assert (
+        await report(machine, "run", only=[Only("model", model.key), Only("agent", "claude-code")])
+    ).total.calls == 3
 
 
 @pytest.mark.parametrize(

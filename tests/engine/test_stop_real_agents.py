@@ -152,7 +152,7 @@ async def test_it_is_stopped_with_its_tool(at_work, mode):
     assert isinstance(outcome, RunStopped), outcome
     assert rungs == (["interrupt", "census"] if mode == "stop" else ["kill", "census"])
     assert (await at_work.mine())[1] == []
-    print(f"\n{at_work.agent} {mode}: {outcome.took_ms} ms, {outcome.processes} processes")  # noqa: T201
+    print(f"\n{at_work.agent} {mode}: {outcome.took_ms} ms, {outcome.processes} processes")
 
 
 async def test_the_tools_of_an_agent_that_was_killed_are_swept(at_work):
