@@ -240,31 +240,31 @@ def _cache(view: View) -> Lined:
         style = palette["gauge-high" if left < CACHE_LOW else "warm"]
         first: list[Part] = [
             ("warm ", style),
-            (text.clock(left).ljust(7), style),
+            (text.clock(left).ljust(5) + " ", style),
             (warm, palette.text),
         ]
         return [
             [_label(view, "cache"), *first],
             [
                 (" " * LABEL, palette.text),
-                ("cold".ljust(12), palette["dim"]),
+                ("cold".ljust(11), palette["dim"]),
                 (cold, palette["dim"]),
             ],
             *_keep_warm(view),
         ]
     if state == "unknown":
         return [
-            [_label(view, "cache"), ("no promise".ljust(12), palette["dim"]), (warm, palette.text)]
+            [_label(view, "cache"), ("no promise".ljust(11), palette["dim"]), (warm, palette.text)]
         ]
-    return [[_label(view, "cache"), ("cold".ljust(12), palette["cold"]), (cold, palette.text)]]
+    return [[_label(view, "cache"), ("cold".ljust(11), palette["cold"]), (cold, palette.text)]]
 
 
 def _keep_warm(view: View) -> Lined:
-    """What a ping that keeps the cache warm costs, and up to which silence it pays."""
+    """What a ping that keeps the cache warm costs, and how long a silence it pays for."""
     warm = keep_warm_of(view.run)
     if warm is None or not warm.pings:
         return []
-    said = f"{text.money(warm.nano)}, pays to {text.age(warm.pays_ms)}"
+    said = f"{text.money(warm.nano)} pays {span_text(warm.pays_ms)}"
     dim = view.palette["dim"]
     return [[(" " * LABEL, dim), ("ping ", dim), (said, dim)]]
 
