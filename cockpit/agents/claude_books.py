@@ -55,6 +55,8 @@ ID_LENGTH = ENDING_LENGTH - len(ENDING)
 DIGITS = 16
 """More than a figure can have."""
 GLUED = b'}{"'
+ANOTHER = b'{"parentUuid":'
+"""Begins a line; within one it tells that two were written without a new line between them."""
 TIMESTAMP = b'"timestamp":"'
 LOOK_BACK = 64 * 1024
 API_ERROR = b'"subtype":"api_error"'
@@ -166,7 +168,11 @@ class _Reading:
                 content = quote + len(named)
                 tail = rfind(STOP_REASON, content, stop) if starts(named, quote) else -1
                 try:
-                    line = typed(WITHOUT_CONTENT + block[tail:stop]) if tail > 0 else NO_LINE
+                    line = (
+                        typed(WITHOUT_CONTENT + block[tail:stop])
+                        if tail > 0 and find(ANOTHER, content, tail) < 0
+                        else NO_LINE
+                    )
                 except refused:
                     line = NO_LINE
                 message, now = line.message, line.message.usage
@@ -249,7 +255,12 @@ class _Reading:
         self._shape.learn_user(raw, 0, len(raw))
         line = _decoded(raw)
         if line is None:
-            self.bad_lines += 1
+            left, glue, right = raw.partition(GLUED)
+            if not glue or _decoded(left + b"}") is None or _decoded(b'{"' + right) is None:
+                self.bad_lines += 1
+                return
+            self._whole(left + b"}", start)
+            self._whole(b'{"' + right, start)
             return
         message, usage = line.message, claude_line.usage_of(line)
         if message.model == SYNTHETIC:

@@ -331,6 +331,20 @@ def test_a_file_without_a_last_new_line_a_byte_order_mark_and_spaces_all_count()
     assert output_of(spaced, lines(ELSEWHERE)) == TRUTH
 
 
+def test_two_lines_glued_together_both_count():
+    glued = compact(GOOD)[:-1] + compact(AFTER)
+    for data in (glued, lines(ELSEWHERE) + glued):
+        assert output_of(data, lines(ELSEWHERE)) == TRUTH
+        assert books(data).bad_lines == 0
+
+
+@pytest.mark.parametrize("length", [306, 330, 500, 690])
+def test_a_line_cut_short_by_the_next_one_is_counted_as_bad(length: int):
+    data = lines(ELSEWHERE) + compact(GOOD)[:length] + compact(AFTER)
+    assert books(data).bad_lines == 1
+    assert output_of(data) == 300_000
+
+
 def test_keys_in_any_order_count():
     turned = [dict(reversed(entry.items())) for entry in (GOOD, AFTER)]
     assert output_of(lines(*turned), lines(ELSEWHERE)) == TRUTH

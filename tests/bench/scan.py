@@ -28,8 +28,8 @@ for root in adapter.roots(Path(sys.argv[1]), {}):
     for source in adapter.sources(root):
         memory = b""
         for block in tail.blocks(source.path, tail.begin(source.path, None)):
-            books = adapter.calls(block.data, source, memory)
-            memory, calls = books.memory, calls + len(books.calls)
+            found = adapter.history(block.read, block.length, source, memory)
+            memory, calls = found.memory, calls + len(found.told)
 print(calls)
 """
 
