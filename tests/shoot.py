@@ -41,6 +41,7 @@ async def shoot(seconds: float) -> None:
                     await picture(name, size, theme, [])
             for size in SIZES[:2]:
                 await picture(f"run-{size[0]}x{size[1]}", size, THEMES[0], ["enter"])
+                await picture(f"spend-{size[0]}x{size[1]}", size, THEMES[0], ["$"])
             await picture("commands-120x40", SIZES[0], THEMES[0], [":"])
             await picture("help-120x40", SIZES[0], THEMES[0], ["?"])
         finally:

@@ -9,6 +9,8 @@ from runs import RUN, Teller
 
 from cockpit.core import events as e
 from cockpit.core.budget import Budget
+from cockpit.core.money import NANO
+from cockpit.core.spending import Spent, SpentReport, SpentRow
 from cockpit.core.tokens import Tokens
 from cockpit.engine.client import EngineError, Page
 from cockpit.ui.app import CockpitApp
@@ -140,6 +142,12 @@ class Attacker(Teller):
         if run != RUN:
             raise EngineError(ATTACK)
         return await super().transcript(run, before, limit)
+
+    async def spend(self, by: str, *_: object) -> SpentReport:
+        if by == "day":
+            return SpentReport()
+        spent = Spent(Tokens(output=1), NANO, 1)
+        return SpentReport(spent, (SpentRow(ATTACK, ATTACK, spent), SpentRow(RUN, ATTACK, spent)))
 
     async def story(self, run: str) -> AsyncIterator[list[e.Event]]:
         yield [e.ReplyGiven(run=RUN, at=NOW + 1, text=f"LIVE {ATTACK}")]

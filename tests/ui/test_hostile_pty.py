@@ -126,6 +126,18 @@ def test_nothing_of_an_attack_reaches_the_terminal(terminal):
     terminal.press("red")
     terminal.until(lambda picture: "go to [red]R" in picture)
     check(terminal)
+
+    # what was spent: by agent, by model, and drilled into
+    terminal.press("\x1b")
+    terminal.until(lambda picture: "go to [red]R" not in picture)
+    for keys, shown in (("$", "[agent]"), ("\t", "[model]"), ("\r", "[run]"), ("\x1b", "[model]")):
+        terminal.press(keys)
+        terminal.until(
+            lambda picture, shown=shown: (
+                shown in picture and "[red]R" in picture and "days" in picture
+            )
+        )
+        check(terminal)
     assert terminal.process.poll() is None
 
 

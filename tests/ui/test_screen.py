@@ -15,6 +15,8 @@ from cockpit.ui.screens.ask import AskScreen
 from cockpit.ui.screens.budget import BudgetScreen
 from cockpit.ui.screens.fleet import FleetScreen
 from cockpit.ui.screens.help import HelpScreen
+from cockpit.ui.screens.run import RunScreen
+from cockpit.ui.screens.spend import SpendScreen
 from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.lines import changes
 
@@ -300,14 +302,13 @@ def test_no_key_means_two_things(where):
     assert len(taken) == len(set(taken))
 
 
-async def test_every_command_of_the_main_screen_has_an_action():
+async def test_every_command_has_an_action():
     app = screen_on(StandIn())
     async with app.run_test(size=SIZE):
         for command in COMMANDS:
-            if command.where == "run":
-                continue
             action = command.action.partition("(")[0]
-            owner = app if action.startswith("app.") else app.screen
+            screen = {"run": RunScreen, "spend": SpendScreen}.get(command.where, app.screen)
+            owner = app if action.startswith("app.") else screen
             assert hasattr(owner, "action_" + action.removeprefix("app.")), command.id
 
 
