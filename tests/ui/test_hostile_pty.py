@@ -35,7 +35,9 @@ class Terminal:
             stdout=follower,
             stderr=follower,
             start_new_session=True,
-            env=os.environ
+            env={
+                name: set_ for name, set_ in os.environ.items() if name not in ("COLUMNS", "LINES")
+            }
             | {
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
