@@ -64,7 +64,7 @@ async def measure(name, script, mode, count, together):
     whole, cpu = time.monotonic() - began, time.process_time() - cpu
     lookout.close()
     totals, late = [total for total, _ in taken], [late for _, late in taken]
-    print(  # noqa: T201
+    print(
         f"{name:34} p50 {statistics.median(totals):7.1f}  p99 {percentile(totals, 0.99):7.1f} ms"
         f"   late p50 {statistics.median(late):6.1f}  p99 {percentile(late, 0.99):6.1f} ms"
         f"   all {whole:5.2f} s   cpu {cpu:5.2f} s"
@@ -82,7 +82,7 @@ def table(count):
     for _ in range(10):
         seen = snapshot(seen)
     warm = (time.process_time() - warm) / 10
-    print(  # noqa: T201
+    print(
         f"table of {len(seen):5} processes          cold {cold * 1000:6.1f} ms cpu   warm {warm * 1000:6.1f} ms cpu"
     )
     for sleeper in sleepers:

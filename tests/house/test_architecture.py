@@ -37,7 +37,9 @@ def loaded_by(code):
 
 
 def test_the_command_line_loads_nothing_heavy():
-    assert not loaded_by("import cockpit.cli.main") & (HEAVY | {"textual", "rich", "sqlite3", "asyncio"})
+    assert not loaded_by("import cockpit.cli.main") & (
+        HEAVY | {"textual", "rich", "sqlite3", "asyncio"}
+    )
 
 
 FIRST_PAINT = """
@@ -79,7 +81,9 @@ assert CliRunner().invoke(cockpit, ["spend", "--json"]).exit_code == 0
     ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_time_is_an_argument(path):
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [
+        node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ]
     read = [
         (call.value.id, call.attr)
         for call in calls

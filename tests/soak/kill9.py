@@ -66,7 +66,13 @@ class Growing(threading.Thread):
                 figures = [1, self.random.randrange(2, 50), self.random.randrange(50, 500)]
                 return [(self.told(self.number, session, figure), path) for figure in figures]
             case 3:  # a fork carries a copy of what was said before
-                copied = b"".join(line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")) if path.exists() else b""
+                copied = (
+                    b"".join(
+                        line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")
+                    )
+                    if path.exists()
+                    else b""
+                )
                 fork = self.machine.transcript(f"{session}-fork{self.random.randrange(3)}")
                 if fork.exists() or len(copied) > 200_000:
                     return [(self.call(session), path)]
