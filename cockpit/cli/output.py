@@ -1,9 +1,8 @@
 """Plain text for terminals and pipes."""
 
+import sys
 from datetime import UTC, datetime, tzinfo
 from typing import NoReturn
-
-import click
 
 from cockpit.core.text import one_line
 
@@ -12,7 +11,7 @@ CELL_LIMIT = 60
 
 def fail(text: str) -> NoReturn:
     """Ends the command with a sentence on standard error and exit code 1."""
-    click.echo(f"cockpit: {text}", err=True)
+    print(f"cockpit: {text}", file=sys.stderr)
     raise SystemExit(1)
 
 

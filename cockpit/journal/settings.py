@@ -1,8 +1,6 @@
 """The operator's settings: one TOML file, every key known, every refusal with file, line and a hint."""
 
-import difflib
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +82,8 @@ def load(path: Path) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
+    import tomllib  # 10 ms that a start without settings does without
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -119,6 +119,8 @@ def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
 
 def _unknown(path: Path, text: str, prefix: str, key: str, accepted: tuple[str, ...]) -> str:
     full = f"{prefix}.{key}" if prefix else key
+    import difflib
+
     near = difflib.get_close_matches(key, accepted, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{path}:{_line(text, key)}: unknown key {full!r}: {hint}accepted: {', '.join(accepted)}"

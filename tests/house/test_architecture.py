@@ -37,7 +37,7 @@ def loaded_by(code):
 
 
 def test_the_command_line_loads_nothing_heavy():
-    assert not loaded_by("import cockpit.cli.main") & (
+    assert not loaded_by("import cockpit.cli.main, cockpit.cli.shell") & (
         HEAVY | {"textual", "rich", "sqlite3", "asyncio"}
     )
 
@@ -69,7 +69,7 @@ def test_spend_loads_neither_the_engine_nor_the_screen(tmp_path):
 import os
 os.environ["HOME"] = os.environ["COCKPIT_HOME"] = {str(tmp_path)!r}
 from click.testing import CliRunner
-from cockpit.cli.main import cockpit
+from cockpit.cli.shell import cockpit
 assert CliRunner().invoke(cockpit, ["spend", "--json"]).exit_code == 0
 """
     assert not loaded_by(code) & (HEAVY | {"textual", "rich"})
