@@ -94,6 +94,11 @@ class CockpitApp(App[None]):
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._begin)
 
+    def on_unmount(self) -> None:
+        """Nothing that a closed screen asked for may go on: it would start the engine again."""
+        for task in self._tasks:
+            task.cancel()
+
     def _begin(self) -> None:
         self._draw()
         gc.freeze()  # all of this stays: collecting through it would cost some keystroke 50 ms
