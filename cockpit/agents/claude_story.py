@@ -44,7 +44,6 @@ class _Telling:
 
     def __init__(self, source: Source, memory: Memory, *, anew: bool) -> None:
         self._source = source
-        self._anew = anew
         self._at = memory.last
         self._asked = memory.asked
         self._introduced: set[str] = set() if anew else {source.run}

@@ -31,6 +31,11 @@ class ToolSpec(Struct, frozen=True):
         }
         return {"type": "object", "properties": properties, "required": list(self.fields)}
 
+    def function(self) -> dict[str, Any]:
+        """As the chat wires of OpenAI and Ollama take it."""
+        function = {"name": self.name, "description": self.description, "parameters": self.schema()}
+        return {"type": "function", "function": function}
+
 
 _WHY = {"description": "What the command does, in a few words"}
 _CONTENT = {"content": "The whole new content"}

@@ -33,11 +33,6 @@ class Target(Struct, frozen=True):
     apart: tuple[Identity, ...] = ()
 
 
-def descendants(processes: Mapping[int, Process], root: Identity) -> list[Process]:
-    """Living and dead children of a process to any depth, those in sessions of their own included."""
-    return [row for row in processes.values() if root in row.line]
-
-
 def lineage(processes: Mapping[int, Process], pid: int) -> list[Process]:
     """The process and its living ancestors, nearest first, up to but without pid 1."""
     line: list[Process] = []

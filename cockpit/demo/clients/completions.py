@@ -29,17 +29,7 @@ class CompletionsClient:
     def __init__(self, sdk: openai.OpenAI, model: str, system: str, tools: list[ToolSpec]) -> None:
         self.sdk, self.model = sdk, model
         self.system = {"role": "system", "content": system}
-        self.tools = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": tool.schema(),
-                },
-            }
-            for tool in tools
-        ]
+        self.tools = [tool.function() for tool in tools]
         self.messages: list[dict[str, Any]] = [self.system]
         self.partial: Turn | None = None
 

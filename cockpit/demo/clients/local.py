@@ -24,17 +24,7 @@ class LocalClient:
     def __init__(self, sdk: ollama.Client, plan: Plan, system: str, tools: list[ToolSpec]) -> None:
         self.sdk, self.plan = sdk, plan
         self.system = {"role": "system", "content": system}
-        self.tools = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": tool.schema(),
-                },
-            }
-            for tool in tools
-        ]
+        self.tools = [tool.function() for tool in tools]
         self.messages: list[dict[str, Any]] = [self.system]
         self.partial: Turn | None = None
 
