@@ -6,7 +6,8 @@ from typing import Literal
 from msgspec import Struct
 
 Cap = Literal["money", "tokens", "time", "turns"]
-AtZero = Literal["warn", "interrupt"]
+AtZero = Literal["warn", "interrupt", "defer", "halt", "ask"]
+"""What happens at a cap. `defer`, `halt` and `ask` need the gateway: without it they interrupt."""
 
 BURN_MEMORY_MS = 10 * 60_000
 """Time constant of the burn rate: active time after which a call counts for 1/e."""

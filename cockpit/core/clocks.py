@@ -25,7 +25,13 @@ def due(run: Run, now: int) -> Event | None:
     return None
 
 
+_GOVERNED = {"defer": "deferred", "halt": "halted", "ask": "asks"}
+
+
 def _action(run: Run) -> str:
+    """What happens at zero; without a gateway to close, the only firm answer is an interrupt."""
     if run.budget is None or run.budget.at_zero == "warn":
         return "warned"
+    if run.governed and run.budget.at_zero in _GOVERNED:
+        return _GOVERNED[run.budget.at_zero]
     return "interrupted" if run.pid is not None else "no process to interrupt"

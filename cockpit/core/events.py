@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.core.budget import Budget
+from cockpit.core.composition import Composition
 from cockpit.core.price import Mark, Rates
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 Authority = Literal["wire", "process", "signal", "view"]
-Rung = Literal["interrupt", "terminate", "kill", "census"]
+Rung = Literal["refuse", "interrupt", "terminate", "kill", "census"]
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
@@ -91,6 +92,47 @@ class RunDropped(Event, frozen=True, tag="run_dropped"):
     """The run left the screen: too old to be of interest. Its books stay."""
 
 
+class RunGoverned(Event, frozen=True, tag="run_governed"):
+    """cockpit started the run itself: its calls go through the gateway and its tree has a runner.
+
+    `token` is the SHA-256 of the token in its URL, in hex; the token itself is kept nowhere.
+    `purse` is the scope its calls are paid from, which outlives it: a run that goes on with another
+    one's session has that one's purse. `scratch` is its private directory.
+    """
+
+    agent: str
+    name: str
+    project: str
+    token: str
+    purse: str
+    scratch: str = ""
+    budget_by: str = ""
+
+
+class RunnerBound(Event, frozen=True, tag="runner_bound"):
+    """A runner owns the run's tree; recorded before the agent's first instruction.
+
+    `pid` and `created` (ms) name the agent, `runner` and `runner_created` its runner, `boot` the
+    boot of the machine, `leader` the session id of the tree.
+    """
+
+    pid: int
+    created: int
+    runner: int
+    runner_created: int
+    boot: str
+    leader: int
+
+
+class SessionLinked(Event, frozen=True, tag="session_linked"):
+    """The run with id `found`, seen in an agent's transcripts, is this governed one.
+
+    Its calls from `at` on are in the wire's books and count there only.
+    """
+
+    found: str
+
+
 # --- what was said
 
 
@@ -161,6 +203,13 @@ class CallSettled(Event, frozen=True, tag="call_settled"):
     lifetime_ms: int | None = None
     rates: Rates | None = None
     window: int | None = None
+
+
+class ContextMeasured(Event, frozen=True, tag="context_measured"):
+    """What filled the context of a call that went through the gateway."""
+
+    call: str
+    composition: Composition
 
 
 class CallFailed(Event, frozen=True, tag="call_failed"):

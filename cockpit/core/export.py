@@ -62,7 +62,29 @@ def run_detail(fleet: Fleet, run: Run, now: int) -> dict[str, Any]:
         "caveats": list(run.caveats),
         "budget": _budget(run),
         "ruling": {"cap": clock.cap, "used": clock.used, "share": round(clock.share, 4)},
+        "governed": _governed(run),
         "children": [child.id for child in fleet.runs.values() if child.parent == run.id],
+    }
+
+
+def _governed(run: Run) -> dict[str, Any] | None:
+    """What the gateway knows of a run that it governs; null for the others."""
+    if not run.governed:
+        return None
+    return {
+        "sessions": list(run.sessions),
+        "paused_since": run.paused or None,
+        "deferred": run.deferred,
+        "halted": run.halted,
+        "context_parts": {**run.composition.parts(), "cached": run.composition.cached},
+        "approvals": [
+            {"tool": asked.tool, "rule": asked.rule, "text": asked.text, "since": asked.since}
+            for asked in run.approvals
+        ],
+        "notes": [
+            {"text": note.text, "channel": note.channel, "delivered": note.delivered or None}
+            for note in run.notes
+        ],
     }
 
 

@@ -44,6 +44,33 @@ def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event
             return Notice(event.at, event.run, one_line(f"ended {outcome}"))
         case e.NoticeGiven(text=text, level=level):
             return Notice(event.at, event.run, one_line(text), level)
+    return _governing(event)
+
+
+def _governing(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event)
+    match event:
+        case e.RunGoverned(agent=agent):
+            return Notice(event.at, event.run, f"{agent} begins behind the gateway")
+        case e.HoldRefused(reason=reason):
+            return Notice(event.at, event.run, one_line(f"call refused: {reason}"), "warning")
+        case e.OverrunBooked(nano=nano):
+            text = f"a call cost {dollars(nano)} more than was held for it; all of it is booked"
+            return Notice(event.at, event.run, text, "error")
+        case e.RunDeferred(reason=reason):
+            return Notice(event.at, event.run, one_line(f"deferred: {reason}"), "error")
+        case e.RunHalted(reason=reason):
+            return Notice(event.at, event.run, one_line(f"halted: {reason}"), "error")
+        case e.RunPaused(channel=channel):
+            return Notice(event.at, event.run, f"paused ({channel})")
+        case e.RunResumed():
+            return Notice(event.at, event.run, "goes on")
+        case e.RunSteered(text=text, channel=channel, delivered=delivered):
+            told = f"told by {channel}" if delivered else f"note waits for {channel}"
+            return Notice(event.at, event.run, one_line(f"{told}: {text}"))
+        case e.ApprovalAsked(rule=rule, text=text):
+            return Notice(event.at, event.run, one_line(f"asks ({rule}): {text}"), "warning")
+        case e.ApprovalAnswered(allowed=allowed, by=by):
+            return Notice(event.at, event.run, f"{'allowed' if allowed else 'denied'} by {by}")
     return None
 
 

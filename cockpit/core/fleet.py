@@ -6,14 +6,30 @@ from msgspec import Struct
 
 from cockpit.core.budget import Budget, Clock, Rate, Usage, clock
 from cockpit.core.cache import CacheWindow, KeepWarm, NextTurn, keep_warm, next_turn
+from cockpit.core.composition import Composition
 from cockpit.core.events import Authority, Rung
 from cockpit.core.misses import Misses
 from cockpit.core.price import Rates
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 State = Literal[
-    "running", "waiting", "asks", "idle", "stuck", "ended", "stopping", "stopped", "stop failed"
+    "running",
+    "waiting",
+    "asks",
+    "idle",
+    "stuck",
+    "held",
+    "deferred",
+    "halted",
+    "ended",
+    "stopping",
+    "stopped",
+    "stop failed",
 ]
+LIVE: frozenset[State] = frozenset(
+    {"running", "waiting", "asks", "idle", "stuck", "held", "stopping", "stop failed"}
+)
+"""States in which a run may still spend; a deferred one may not, though it may have a process."""
 Phase = Literal["working", "waiting", "asking", "ended"]
 
 MINUTE = 60_000
@@ -52,6 +68,24 @@ class Stopping(Struct, frozen=True):
     reason: str = ""
 
 
+class Approval(Struct, frozen=True):
+    """A tool call that waits for the operator's yes or no. `tool` is the id of the tool call."""
+
+    tool: str
+    rule: str
+    text: str
+    since: int
+
+
+class Note(Struct, frozen=True):
+    """A word of the operator to a live run; `delivered` is when the model was sent it, 0 before."""
+
+    text: str
+    channel: str
+    since: int
+    delivered: int = 0
+
+
 class Claim(Struct, frozen=True):
     """A state and the evidence for it."""
 
@@ -66,7 +100,10 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not exact. `active_ms` is time spent working, waiting for people excluded. `spark` are
     nano-dollars in buckets of two minutes, the last one beginning at `spark_at`. `child_nano` and
     `child_tokens` are what its sub-agents spent: they count against its budget and its burn rate,
-    and stand in the sub-agents' own books.
+    and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
+    calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
+    is since when its requests are held; `deferred` and `halted` say why it may not go on;
+    `asking_cap` is that the operator decides on a cap that was reached.
     """
 
     id: str
@@ -123,6 +160,21 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     budget_by: str = ""
     warned: int = 0
     stopping: Stopping | None = None
+    purse: str = ""
+    sessions: tuple[str, ...] = ()
+    composition: Composition = Composition()
+    composition_before: Composition = Composition()
+    paused: int = 0
+    deferred: str = ""
+    halted: str = ""
+    asking_cap: bool = False
+    approvals: tuple[Approval, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def governed(self) -> bool:
+        """Whether every call of the run goes through cockpit's gateway."""
+        return self.authority == "wire"
 
     @property
     def mark(self) -> Literal["exact", "estimated", "presumed", "unpriced"]:
@@ -168,20 +220,32 @@ class Fleet(Struct, frozen=True, omit_defaults=True):
 
 def active_until(run: Run, now: int) -> int:
     """Active time of the run up to `now`: the silence since its last event counts while it works."""
-    if run.phase != "working" or run.process_gone or run.stopping is not None:
+    if run.phase != "working" or run.process_gone or run.stopping is not None or _is_held(run):
         return run.active_ms
     return run.active_ms + max(0, min(now - run.last_event, GAP_LIMIT))
+
+
+def _is_held(run: Run) -> bool:
+    return bool(run.paused or run.deferred or run.halted or run.asking_cap or run.approvals)
 
 
 def claim(run: Run, now: int) -> Claim:
     """The state of a run and why we say so."""
     if run.stopping is not None:
         return _stopping(run.stopping)
-    quiet = now - run.last_event
+    if run.halted:
+        return Claim("halted", run.halted)
+    if run.deferred:
+        return Claim("deferred", run.deferred)
     if run.phase == "ended":
         return Claim("ended", run.outcome or "the agent said so")
     if run.process_gone:
         return Claim("ended", f"process {run.pid} is gone")
+    return _held(run, now) if _is_held(run) else _at_work(run, now)
+
+
+def _at_work(run: Run, now: int) -> Claim:
+    quiet = now - run.last_event
     if run.pid is None and quiet > QUIET_ENDS:
         return Claim("ended", f"no process known and silent for {quiet // MINUTE} min")
     if run.phase == "asking":
@@ -197,6 +261,15 @@ def claim(run: Run, now: int) -> Claim:
     return Claim("running", run.action or "working")
 
 
+def _held(run: Run, now: int) -> Claim:
+    if run.approvals:
+        asked = run.approvals[0]
+        return Claim("asks", f"{asked.rule}: {asked.text}")
+    if run.asking_cap:
+        return Claim("asks", "a cap is reached: raise it, or let the run end")
+    return Claim("held", f"its requests are held for {(now - run.paused) // 1000} s")
+
+
 def _stopping(stopping: Stopping) -> Claim:
     if stopping.done == "stopped":
         return Claim(
@@ -210,15 +283,7 @@ def _stopping(stopping: Stopping) -> Claim:
 
 def is_live(run: Run, now: int) -> bool:
     """Whether the run may still spend."""
-    return claim(run, now).state in (
-        "running",
-        "waiting",
-        "asks",
-        "idle",
-        "stuck",
-        "stopping",
-        "stop failed",
-    )
+    return claim(run, now).state in LIVE
 
 
 def usage(run: Run, now: int) -> Usage:

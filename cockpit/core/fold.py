@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cockpit.core import events as e
+from cockpit.core import governing
 from cockpit.core.cache import CacheWindow
 from cockpit.core.failure import sentence, signature
 from cockpit.core.feed import notice_of
@@ -42,7 +43,7 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
     fleet = _with_notice(fleet, notice_of(event))
     if isinstance(event, e.SpendCounted):
         return replace(fleet, spent=event.quarters)
-    if isinstance(event, e.CallSettled):
+    if isinstance(event, e.CallSettled) and not _is_under_the_wire(fleet, event.run):
         fleet = _booked(fleet, event)
     return _with_run(fleet, event) if event.run else fleet
 
@@ -58,7 +59,7 @@ def _with_run(fleet: Fleet, event: e.Event) -> Fleet:
     if run is known:
         return fleet
     runs = {**fleet.runs, run.id: run}
-    if isinstance(event, e.CallSettled) and run.parent is not None:
+    if isinstance(event, e.CallSettled):
         _charge_parents(runs, run.parent, event)
     fleet = _with_notice(replace(fleet, runs=runs), _stuck(known, run, event.at))
     return _with_notice(fleet, _slow_timer(known, run, event.at))
@@ -83,10 +84,22 @@ def _slow_timer(known: Run | None, run: Run, at: int) -> Notice | None:
     return Notice(at, run.id, text, "warning")
 
 
+def _is_under_the_wire(fleet: Fleet, name: str) -> bool:
+    """Whether the run is a sub-agent of a governed one, whose own books hold its calls already."""
+    run = fleet.runs.get(name)
+    for _ in range(ANCESTORS_LIMIT):
+        run = fleet.runs.get(run.parent) if run is not None and run.parent else None
+        if run is None:
+            return False
+        if run.governed:
+            return True
+    return False
+
+
 def _charge_parents(runs: dict[str, Run], parent: str | None, event: e.CallSettled) -> None:
     for _ in range(ANCESTORS_LIMIT):
         run = runs.get(parent) if parent else None
-        if run is None:
+        if run is None or run.governed:
             return
         runs[run.id] = replace(
             run,
@@ -212,7 +225,7 @@ def _process_found(run: Run, event: e.ProcessFound) -> Run:
         run,
         pid=event.pid,
         pid_created=event.created,
-        authority=event.authority,
+        authority="wire" if run.governed else event.authority,
         process_gone=False,
         stopping=None if _is_over(run.stopping) else run.stopping,
     )
@@ -436,6 +449,7 @@ _STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.StopClimbed: _stop_climbed,
     e.RunStopped: _stopped,
     e.StopFailed: _stop_failed,
+    **governing.STEPS,
 }
 
 _SIGNS_OF_LIFE: frozenset[type[e.Event]] = frozenset(
@@ -453,5 +467,11 @@ _SIGNS_OF_LIFE: frozenset[type[e.Event]] = frozenset(
         e.ToolStarted,
         e.ToolEnded,
         e.RunEnded,
+        e.RunGoverned,
+        e.RunnerBound,
+        e.RunDeferred,
+        e.RunHalted,
+        e.RunPaused,
+        e.ApprovalAsked,
     }
 )

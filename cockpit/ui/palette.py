@@ -19,12 +19,23 @@ GLYPHS: dict[State, str] = {
     "asks": "◆",
     "idle": "○",
     "stuck": "✖",
+    "held": "‖",
+    "deferred": "◆",
+    "halted": "✖",
     "ended": "✔",
     "stopping": "■",
     "stopped": "■",
     "stop failed": "✖",
 }
 """A glyph a state: never color alone."""
+
+_PART_OF: dict[State, str] = {
+    "stop failed": "failed",
+    "held": "waiting",
+    "deferred": "asks",
+    "halted": "stuck",
+}
+"""States that are drawn as a part with another name."""
 
 _BOLD = ("stuck", "failed", "asks", "stopping", "gauge-full", "clock-low", "key", "title", "mark")
 
@@ -52,7 +63,7 @@ class Palette:
         return self._styles[part]
 
     def state(self, state: State) -> Style:
-        return self._styles["failed" if state == "stop failed" else state]
+        return self._styles[_PART_OF.get(state, state)]
 
     def share(self, share: float) -> Style:
         """A gauge's color: neutral below 80 %, then a warning, from 95 % an alarm."""

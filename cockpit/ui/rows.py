@@ -13,13 +13,16 @@ SORTS: tuple[Sort, ...] = ("attention", "left", "spent", "burn", "name", "age")
 RANKS = {
     "stop failed": 0,
     "asks": 1,
-    "stuck": 2,
-    "stopping": 3,
-    "running": 4,
-    "waiting": 5,
-    "idle": 6,
-    "stopped": 7,
-    "ended": 8,
+    "halted": 2,
+    "deferred": 2,
+    "stuck": 3,
+    "stopping": 4,
+    "running": 5,
+    "held": 5,
+    "waiting": 6,
+    "idle": 7,
+    "stopped": 8,
+    "ended": 9,
 }
 """What needs a person comes first."""
 

@@ -1,0 +1,104 @@
+"""What the gateway, the runner and the operator do to a governed run: its steps of the fold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from cockpit.core import events as e
+from cockpit.core.fleet import Approval, Note, Run
+from cockpit.core.text import one_line
+
+NOTES_LIMIT = 8
+
+
+def _governed(run: Run, event: e.RunGoverned) -> Run:
+    return replace(
+        run,
+        agent=event.agent,
+        name=one_line(event.name) or run.name,
+        titled=bool(event.name) or run.titled,
+        project=event.project,
+        purse=event.purse,
+        authority="wire",
+        budget_by=run.budget_by or event.budget_by,
+    )
+
+
+def _bound(run: Run, event: e.RunnerBound) -> Run:
+    """A new process of the run: the first, or one that goes on where a deferred one ended."""
+    return replace(
+        run,
+        pid=event.pid,
+        pid_created=event.created,
+        process_gone=False,
+        phase="working",
+        outcome="",
+        stopping=None,
+    )
+
+
+def _linked(run: Run, event: e.SessionLinked) -> Run:
+    return (
+        run if event.found in run.sessions else replace(run, sessions=(*run.sessions, event.found))
+    )
+
+
+def _measured(run: Run, event: e.ContextMeasured) -> Run:
+    return replace(run, composition=event.composition, composition_before=run.composition)
+
+
+def _deferred(run: Run, event: e.RunDeferred) -> Run:
+    return replace(run, deferred=one_line(event.reason), asking_cap=False)
+
+
+def _halted(run: Run, event: e.RunHalted) -> Run:
+    return replace(run, halted=one_line(event.reason), asking_cap=False)
+
+
+def _paused(run: Run, event: e.RunPaused) -> Run:
+    return replace(run, paused=run.paused or event.at)
+
+
+def _resumed(run: Run, event: e.RunResumed) -> Run:
+    """Time that was held or deferred was no work: activity goes on counting from here."""
+    return replace(
+        run,
+        paused=0,
+        deferred="",
+        halted="",
+        asking_cap=False,
+        last_event=max(run.last_event, event.at),
+    )
+
+
+def _steered(run: Run, event: e.RunSteered) -> Run:
+    note = Note(event.text, event.channel, event.at, event.delivered)
+    before = [known for known in run.notes if known.text != event.text or known.delivered]
+    return replace(run, notes=(*before, note)[-NOTES_LIMIT:])
+
+
+def _approval_asked(run: Run, event: e.ApprovalAsked) -> Run:
+    asked = Approval(event.tool, event.rule, one_line(event.text), event.at)
+    others = tuple(known for known in run.approvals if known.tool != event.tool)
+    return replace(run, approvals=(*others, asked))
+
+
+def _approval_answered(run: Run, event: e.ApprovalAnswered) -> Run:
+    left = tuple(known for known in run.approvals if known.tool != event.tool)
+    return replace(run, approvals=left, last_event=max(run.last_event, event.at))
+
+
+STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
+    e.RunGoverned: _governed,
+    e.RunnerBound: _bound,
+    e.SessionLinked: _linked,
+    e.ContextMeasured: _measured,
+    e.RunDeferred: _deferred,
+    e.RunHalted: _halted,
+    e.RunPaused: _paused,
+    e.RunResumed: _resumed,
+    e.RunSteered: _steered,
+    e.ApprovalAsked: _approval_asked,
+    e.ApprovalAnswered: _approval_answered,
+}
