@@ -79,6 +79,12 @@ class Families:
         for run in runs:
             self._home_of.pop(run, None)
 
+    def reopen(self, runs: Iterable[str]) -> None:
+        """The families of these runs are told once more from their beginning."""
+        homes = (self._home_of.get(run) for run in runs)
+        self._to_open.update(home for home in homes if home is not None)
+        self.settle()
+
     def since(self, moment: int) -> list[Place]:
         """Sources that were changed since a moment, as they were last read."""
         return [each for each in self._places.values() if each.modified_ns > moment * 1_000_000]

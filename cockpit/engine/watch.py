@@ -76,6 +76,7 @@ class Watcher(threading.Thread):
         self._wake = threading.Condition()
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
+        self._reopened: set[str] = set()
         self._asked = self._answered = 0
         self._ending = False
 
@@ -108,6 +109,12 @@ class Watcher(threading.Thread):
         """The run left the screen: if it ever goes on, it is opened anew."""
         with self._wake:
             self._forgotten.add(run)
+
+    def reopen(self, run: str) -> None:
+        """The run's family is wanted once more from its beginning."""
+        with self._wake:
+            self._reopened.add(run)
+            self._wake.notify_all()
 
     # --- the thread
 
@@ -154,7 +161,9 @@ class Watcher(threading.Thread):
         """What changed, and the newest request to catch up; returns at the latest when polling is due."""
         with self._wake:
             self._wake.wait_for(
-                lambda: self._changed or self._ending or self._asked > self._answered,
+                lambda: (
+                    self._changed or self._reopened or self._ending or self._asked > self._answered
+                ),
                 max(0.05, self._next_due() - time.monotonic()),
             )
             settle = bool(self._changed) and not self._ending
@@ -180,6 +189,9 @@ class Watcher(threading.Thread):
 
     def _look(self, changed: set[str], asked: int) -> None:
         self._families.read(self._places_of(changed))
+        with self._wake:
+            reopened, self._reopened = self._reopened, set()
+        self._families.reopen(reopened)
         now = time.monotonic()
         if now - self._polled >= self._poll_seconds:
             self._polled = now

@@ -1,0 +1,123 @@
+"""`cockpit run`: any agent behind the gateway, with its own budget, in a tree that can be stopped."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cockpit.cli.ask import ask
+from cockpit.cli.output import fail
+from cockpit.core.budget import AtZero, Budget
+from cockpit.core.money import parse_money
+from cockpit.core.quantities import parse_count, parse_duration
+from cockpit.engine.client import Client
+
+WIRES = ("anthropic", "chat", "responses", "gemini", "ollama")
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--name", default="", help="What the run is called; otherwise its task.")
+@click.option("--type", "kind", default="", help="Which agent it is, where the command hides it.")
+@click.option("--budget", "money", default="", help="5usd, $5 or 5")
+@click.option("--time", "duration", default="", help="90m, 1h30m: active time")
+@click.option("--tokens", default="", help="2M, 500k")
+@click.option("--turns", default=0, type=click.IntRange(0), help="model calls")
+@click.option(
+    "--at-zero",
+    type=click.Choice(["defer", "halt", "ask"]),
+    default="defer",
+    show_default=True,
+    help="At a cap: keep everything and wait, stop, or hold the call and ask.",
+)
+@click.option("--project", default="", help="The project it is booked on; otherwise the directory.")
+@click.option(
+    "--upstream", "upstreams", multiple=True, metavar="DIALECT=URL",
+    help=f"Send this run's calls elsewhere; a dialect is one of {', '.join(WIRES)}.",
+)  # fmt: skip
+@click.option("--detach", is_flag=True, help="Do not wait: print the run's id.")
+@click.option("--json", "as_json", is_flag=True, help="With --detach: id, agent, wires as JSON.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(
+    name: str,
+    kind: str,
+    money: str,
+    duration: str,
+    tokens: str,
+    turns: int,
+    at_zero: AtZero,
+    project: str,
+    upstreams: tuple[str, ...],
+    detach: bool,
+    as_json: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Run an agent behind the gateway: metered to the token, capped before it spends.
+
+    In a terminal it feels like the command itself; leaving the terminal stops nothing.
+
+        cockpit run --budget 5usd -- claude -p "fix the tests"
+    """
+    wanted = {
+        "command": list(command),
+        "cwd": str(Path.cwd()),
+        "environment": dict(os.environ),
+        "name": name,
+        "agent": kind,
+        "budget": _budget(money, duration, tokens, turns, at_zero),
+        "at_zero": at_zero,
+        "project": str(Path(project).resolve()) if project else str(Path.cwd()),
+        "upstreams": dict(map(_upstream, upstreams)),
+        "terminal": _terminal(detach),
+        "input": not detach and not sys.stdin.isatty(),
+    }
+
+    async def begun(client: Client) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(await client.ask("begin", **wanted))
+        return answer
+
+    told = ask(begun)
+    if detach:
+        click.echo(json.dumps(told, indent=2) if as_json else told["run"])
+        return
+    from cockpit.cli.attach import attach
+
+    raise SystemExit(attach(Path(told["socket"])))
+
+
+def _budget(
+    money: str, duration: str, tokens: str, turns: int, at_zero: AtZero
+) -> dict[str, Any] | None:
+    if not (money or duration or tokens or turns):
+        return None
+    try:
+        budget = Budget(
+            money=parse_money(money) if money else None,
+            tokens=parse_count(tokens) if tokens else None,
+            time_ms=parse_duration(duration) if duration else None,
+            turns=turns or None,
+            at_zero=at_zero,
+        )
+    except ValueError as error:
+        fail(str(error))
+    return {name: getattr(budget, name) for name in budget.__struct_fields__}
+
+
+def _upstream(text: str) -> tuple[str, str]:
+    dialect, equals, url = text.partition("=")
+    if not equals or dialect not in WIRES or not url.startswith(("http://", "https://")):
+        fail(
+            f"--upstream {text!r}: write DIALECT=URL with a dialect of {', '.join(WIRES)}"
+            " and an http or https URL"
+        )
+    return dialect, url.rstrip("/")
+
+
+def _terminal(detach: bool) -> list[int] | None:
+    """Rows and columns of the terminal that the agent is to have, None for plain pipes."""
+    if detach or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    size = os.get_terminal_size(sys.stdout.fileno())
+    return [size.lines, size.columns]

@@ -1,0 +1,83 @@
+"""Tool calls that cannot be undone wait here for the operator's yes or no."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from cockpit.core.events import ApprovalAnswered, ApprovalAsked, Event
+from cockpit.core.fleet import Run
+from cockpit.core.text import clean
+
+TEXT_LIMIT = 2_000
+Matched = Callable[[str, Mapping[str, Any], str], tuple[str, str] | None]
+"""Rule and text of a tool call that must wait, by tool name, input and directory; None for others."""
+
+
+class Decision(Struct, frozen=True):
+    """`allow` is None where no rule asks: the agent's own rules decide then."""
+
+    allow: bool | None
+    reason: str = ""
+
+
+class Approvals:
+    """Asks, waits, and denies what nobody answered in time."""
+
+    def __init__(
+        self,
+        matched: Matched,
+        seconds: float,
+        record: Callable[..., object],
+        now: Callable[[], int],
+    ) -> None:
+        self._matched = matched
+        self._seconds = seconds
+        self._record: Callable[[Event], object] = record
+        self._now = now
+        self._waiting: dict[tuple[str, str], asyncio.Future[tuple[bool, str]]] = {}
+
+    async def decide(
+        self, run: Run, tool: str, name: str, arguments: Mapping[str, Any], directory: str
+    ) -> Decision:
+        """What is to happen to a tool call; returns at once where no rule matches.
+
+        A caller that goes away has its question taken back: nobody is left to hear the answer.
+        """
+        found = self._matched(name, arguments, directory)
+        if found is None:
+            return Decision(None)
+        rule, text = found
+        key = (run.id, tool)
+        if key in self._waiting:
+            return Decision(False, f"cockpit: {tool} asks twice")
+        answer = self._waiting[key] = asyncio.get_running_loop().create_future()
+        told = clean(text, TEXT_LIMIT)
+        self._record(ApprovalAsked(run=run.id, at=self._now(), tool=tool, rule=rule, text=told))
+        allowed, by = False, "nobody: the agent went away"
+        try:
+            allowed, by = await asyncio.wait_for(answer, self._seconds)
+        except TimeoutError:
+            by = f"the time-out ({self._seconds:.0f} s)"
+        finally:
+            del self._waiting[key]
+            self._record(
+                ApprovalAnswered(run=run.id, at=self._now(), tool=tool, allowed=allowed, by=by)
+            )
+        word = "allowed" if allowed else "denied"
+        return Decision(allowed, f"cockpit: {word} by {by} (rule: {rule})")
+
+    def answer(self, run: str, tool: str, *, allowed: bool, by: str) -> bool:
+        """Whether somebody still waited for this answer."""
+        waiting = self._waiting.get((run, tool))
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result((allowed, by))
+        return True
+
+    def deny_all(self, run: str, by: str) -> None:
+        """A run that is being stopped is allowed nothing more."""
+        for asked, tool in list(self._waiting):
+            if asked == run:
+                self.answer(run, tool, allowed=False, by=by)
