@@ -28,7 +28,7 @@ def _told(names: tuple[str, ...], do: str, said: str) -> None:
     async def tell(client: Client) -> list[str]:
         fleet = await client.fleet()
         ids = [pick(fleet, name).id for name in names]
-        await client.ask(do, runs=ids)
+        await (client.pause(ids) if do == "pause" else client.resume(ids))
         return ids
 
     for run in ask(tell):
@@ -44,8 +44,7 @@ def say(run: str, text: tuple[str, ...], as_json: bool) -> None:
 
     async def tell(client: Client) -> tuple[str, str]:
         chosen = pick(await client.fleet(), run).id
-        channel: str = json.loads(await client.ask("say", run=chosen, text=" ".join(text)))
-        return chosen, channel
+        return chosen, await client.say(chosen, " ".join(text))
 
     chosen, channel = ask(tell)
     if as_json:
@@ -64,7 +63,7 @@ def answer(run: str, decision: str, tool: str) -> None:
     async def tell(client: Client) -> str:
         chosen = pick(await client.fleet(), run)
         waiting = _waiting(chosen, tool)
-        await client.ask("answer", run=chosen.id, tool=waiting, allowed=decision == "yes")
+        await client.answer(chosen.id, waiting, allowed=decision == "yes")
         return chosen.id
 
     click.echo(f"{ask(tell)}: {'allowed' if decision == 'yes' else 'denied'}")

@@ -53,6 +53,22 @@ class Remote(Protocol):
         """Cap a run; None takes the cap away."""
         ...
 
+    async def pause(self, runs: Sequence[str]) -> None:
+        """Hold the next model call of governed runs."""
+        ...
+
+    async def resume(self, runs: Sequence[str]) -> None:
+        """Let paused or deferred runs go on."""
+        ...
+
+    async def say(self, run: str, text: str) -> str:
+        """Say a word to a live run; gives the channel that takes it."""
+        ...
+
+    async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
+        """Decide on a tool call that waits."""
+        ...
+
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""
         ...
@@ -196,6 +212,22 @@ class Client:
     async def set_budget(self, run: str, budget: Budget | None) -> None:
         """Cap a run; None takes the cap away."""
         await self.ask("budget", run=run, budget=budget)
+
+    async def pause(self, runs: Sequence[str]) -> None:
+        """Hold the next model call of governed runs."""
+        await self.ask("pause", runs=list(runs))
+
+    async def resume(self, runs: Sequence[str]) -> None:
+        """Let paused or deferred runs go on."""
+        await self.ask("resume", runs=list(runs))
+
+    async def say(self, run: str, text: str) -> str:
+        """Say a word to a live run; gives the channel that takes it."""
+        return msgspec.json.decode(await self.ask("say", run=run, text=text), type=str)
+
+    async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
+        """Decide on a tool call that waits."""
+        await self.ask("answer", run=run, tool=tool, allowed=allowed)
 
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""

@@ -56,6 +56,22 @@ class EngineRemote:
         """Cap a run; None takes the cap away."""
         await (await self._connected()).set_budget(run, budget)
 
+    async def pause(self, runs: Sequence[str]) -> None:
+        """Hold the next model call of governed runs."""
+        await (await self._connected()).pause(runs)
+
+    async def resume(self, runs: Sequence[str]) -> None:
+        """Let paused or deferred runs go on."""
+        await (await self._connected()).resume(runs)
+
+    async def say(self, run: str, text: str) -> str:
+        """Say a word to a live run; gives the channel that takes it."""
+        return await (await self._connected()).say(run, text)
+
+    async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
+        """Decide on a tool call that waits."""
+        await (await self._connected()).answer(run, tool, allowed=allowed)
+
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""
         return await (await self._connected()).transcript(run, before, limit)
