@@ -18,7 +18,7 @@ from cockpit.engine.client import Remote
 from cockpit.ui import themes
 from cockpit.ui.commands import BY_ID, Situation, bindings, unknown_keys, unstoppable
 from cockpit.ui.screens.fleet import FleetScreen
-from cockpit.ui.screens.live import LiveScreen
+from cockpit.ui.screens.live import LiveScreen, Told
 from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.text import safe
 from cockpit.ui.themes import PARTS, Face, Skin, ThemeError, complete
@@ -89,8 +89,11 @@ class CockpitApp(App[None]):
 
     # --- life
 
+    def get_default_screen(self) -> FleetScreen:
+        """The main screen is the bottom of the stack: Textual's blank one would be styled for nothing."""
+        return FleetScreen(self.settings)
+
     def on_mount(self) -> None:
-        self.push_screen(FleetScreen(self.settings))
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._begin)
 
@@ -102,6 +105,7 @@ class CockpitApp(App[None]):
     def _begin(self) -> None:
         self._draw()
         gc.freeze()  # all of this stays: collecting through it would cost some keystroke 50 ms
+        gc.enable()  # see `cockpit.cli.main`
         self._start(self._pull())
         for complaint in unknown_keys(self.settings.keys):
             self.say(complaint, "warning")
@@ -156,22 +160,17 @@ class CockpitApp(App[None]):
         self._is_drawing_soon, self._drawn_at = False, now
         if not self.is_running:  # the widgets are being taken down
             return
+        told = Told(self._fleet, now, self._asked.keys(), self.banner, self._trouble)
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen) and screen.is_mounted:
-                screen.show(
-                    self._fleet,
-                    now,
-                    asked=self._asked.keys(),
-                    banner=self.banner,
-                    trouble=self._trouble,
-                )
+                screen.show(told)
 
     def say(self, words: str, level: Level = "information", *, for_ms: int = SAY_FOR_MS) -> None:
         """One sentence in the last line, for a while."""
         words = safe(words, SAY_AT_MOST)
         self.banner, self._banner_until = Banner(words, level), self._now() + for_ms
         if isinstance(self.screen_stack[-1], LiveScreen):
-            self.screen_stack[-1].show_footer(self.banner)
+            self.screen_stack[-1].show_last_line(self.banner)
         else:
             severity = {"information": "information", "warning": "warning", "error": "error"}[level]
             self.notify(words, severity=severity, markup=False, timeout=for_ms / 1_000)  # type: ignore[arg-type]
@@ -211,14 +210,14 @@ class CockpitApp(App[None]):
         """Show everything about a run."""
         from cockpit.ui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(run))
+        self.push_screen(RunScreen(self.settings, run))
 
     def action_spend(self) -> None:
         """Show what was spent; it is not shown twice."""
         from cockpit.ui.screens.spend import SpendScreen
 
         if not any(isinstance(screen, SpendScreen) for screen in self.screen_stack):
-            self.push_screen(SpendScreen())
+            self.push_screen(SpendScreen(self.settings))
 
     # --- commands
 
@@ -334,8 +333,17 @@ class CockpitApp(App[None]):
             except ThemeError as error:
                 self.call_later(self.say, str(error), "warning")
                 continue
+            self._wear_first(name)
+            return
+
+    def _wear_first(self, name: str) -> None:
+        """Put on a theme while nothing is styled yet: telling everybody would parse all styles twice."""
+        if self._skins[name].theme.ansi:
             self.wear(name)
             return
+        self.face = self._skins[name].face
+        self.set_reactive(App.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def _adopt(self, name: str, skin: Skin) -> None:
         self._skins[name] = skin

@@ -1,6 +1,6 @@
 """The main screen: every run, the one in focus, what happened last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.containers import Grid
 from textual.widgets import Input
 
-from cockpit.core.fleet import Fleet, Run
+from cockpit.core.fleet import Run
 from cockpit.ui import text
 from cockpit.ui.commands import Situation, bindings
 from cockpit.ui.screens.live import LiveScreen
@@ -16,7 +16,6 @@ from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.feed import Feed
 from cockpit.ui.widgets.fleet_table import FleetTable
 from cockpit.ui.widgets.focus import Focus
-from cockpit.ui.widgets.footer import Banner, Footer
 from cockpit.ui.widgets.header import Header
 
 Pane = Literal["fleet", "focus", "events"]
@@ -29,7 +28,7 @@ class FleetScreen(LiveScreen):
     """Header, table, focus, feed and footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("fleet")]
-    CSS = """
+    DEFAULT_CSS = """
     FleetScreen { layout: vertical; }
     FleetScreen #body { height: 1fr; grid-gutter: 0; }
     FleetScreen #body > * { height: 100%; }
@@ -37,66 +36,49 @@ class FleetScreen(LiveScreen):
     """
 
     def __init__(self, settings: ScreenSettings) -> None:
-        super().__init__()
-        self._settings = settings
-        self._fleet: Fleet | None = None
-        self._now = 0
+        super().__init__(settings)
+        self.totals = Header(settings.tz)
+        self.table = FleetTable(settings.sort, id="fleet")
+        self.portrait = Focus(id="focus")
+        self.feed = Feed(settings.tz, id="events")
+        self.body = Grid(self.table, self.portrait, self.feed, id="body")
         self._panes: dict[Pane, bool] = {}
+        self._laid_out: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Header(self._settings.tz)
-        with Grid(id="body"):
-            yield FleetTable(self._settings.sort, id="fleet")
-            yield Focus(id="focus")
-            yield Feed(self._settings.tz, id="events")
-        yield Footer(self._settings.keys)
+        self._lay_out()  # before anything is measured: each layout in vain costs the start 5 ms
+        yield from (self.totals, self.body, self.last_line)
 
     def on_mount(self) -> None:
-        self._lay_out()
         self.table.focus()
 
     def on_resize(self) -> None:
         self._lay_out()
 
     @property
-    def table(self) -> FleetTable:
-        return self.query_one(FleetTable)
+    def moving(self) -> FleetTable:
+        return self.table
 
     # --- what is shown
 
-    def show(
-        self,
-        fleet: Fleet | None,
-        now: int,
-        *,
-        asked: Collection[str] = (),
-        banner: Banner | None = None,
-        trouble: str = "",
-    ) -> None:
-        """Draw this fleet, None while there is none yet; only what changed repaints."""
-        self._fleet, self._now = fleet, now
-        self.query_one(Header).show(fleet, now, trouble)
+    def draw(self) -> None:
+        fleet, now = self.told.fleet, self.told.now
+        self.totals.show(fleet, now, self.told.trouble)
         if fleet is not None:
-            self.table.show(fleet, now, asked)
-            self.query_one(Feed).show(fleet)
+            self.table.show(fleet, now, self.told.asked)
+            self.feed.show(fleet)
         self._show_focus()
-        self.show_footer(banner)
-
-    def show_footer(self, banner: Banner | None) -> None:
-        """Only the last line."""
-        self.query_one(Footer).show(self.situation(self._now), banner)
 
     def _show_focus(self) -> None:
-        row = self.table.under_cursor
         app = self.cockpit
-        self.query_one(Focus).show(row, self._now, app.face, animated=app.animated)
+        self.portrait.show(self.table.under_cursor, self.told.now, app.face, animated=app.animated)
         self.table.entitle("fleet", self._summary())
 
     def _summary(self) -> str:
-        if self._fleet is None:
+        if self.told.fleet is None:
             return ""
-        runs = self._fleet.runs.values()
-        total, table = len(self._fleet.runs), self.table
+        runs = self.told.fleet.runs.values()
+        total, table = len(runs), self.table
         parts = [f"{total} runs" if total != 1 else "1 run"]
         for authority in ("wire", "process", "signal", "view"):
             count = sum(run.authority == authority for run in runs)
@@ -111,19 +93,23 @@ class FleetScreen(LiveScreen):
         row = self.table.under_cursor
         run = row.run if row else None
         marked: tuple[Run, ...] = ()
-        if self._fleet is not None:
-            runs = self._fleet.runs
+        if self.told.fleet is not None:
+            runs = self.told.fleet.runs
             marked = tuple(runs[id_] for id_ in sorted(self.table.marked) if id_ in runs)
         return Situation(now, run, marked or ((run,) if run else ()))
 
     # --- panes
 
     def _is_shown(self, pane: Pane) -> bool:
-        return self._panes.get(pane, pane != "focus" or self.size.width >= NORMAL)
+        return self._panes.get(pane, pane != "focus" or self.app.size.width >= NORMAL)
 
     def _lay_out(self) -> None:
         """Put the panes where the width allows: beside the table, or below it."""
-        width, height = self.size
+        width, height = self.app.size
+        laid_out = (width, height, *self._panes.items())
+        if laid_out == self._laid_out:
+            return
+        self._laid_out = laid_out
         shown = [pane for pane in PANES if self._is_shown(pane)]
         beside = [
             pane
@@ -132,14 +118,13 @@ class FleetScreen(LiveScreen):
             if pane != "fleet"
         ]
         below = [pane for pane in shown if pane not in beside and pane != "fleet"]
-        body = self.query_one("#body", Grid)
+        body = self.body
         body.styles.grid_size_columns = 2 if beside else 1
         body.styles.grid_columns = f"1fr {64 if width >= WIDE else 36}" if beside else "1fr"
         rows = _heights(beside, height) if beside else ["1fr"] if "fleet" in shown else []
         rows += [_height(pane, height, alone="fleet" not in shown) for pane in below]
         body.styles.grid_rows = " ".join(rows) or "1fr"
-        for pane in PANES:
-            widget = self.query_one(f"#{pane}")
+        for pane, widget in zip(PANES, (self.table, self.portrait, self.feed), strict=True):
             widget.display = pane in shown
             widget.styles.row_span = len(beside) if pane == "fleet" and beside else 1
             widget.styles.column_span = 2 if beside and pane in below else 1
@@ -153,16 +138,7 @@ class FleetScreen(LiveScreen):
         self._panes[pane] = pane not in shown
         self._lay_out()
 
-    # --- cursor, marks, sort
-
-    def action_move(self, steps: int) -> None:
-        self.table.move(steps)
-
-    def action_page(self, pages: int) -> None:
-        self.table.move(pages * self.table.page)
-
-    def action_go(self, place: int) -> None:
-        self.table.go(place)
+    # --- marks, sort
 
     def action_mark(self) -> None:
         self.table.mark()
@@ -185,7 +161,7 @@ class FleetScreen(LiveScreen):
     def _changed(self) -> None:
         """The cursor, the marks or the order changed: what depends on them is drawn again."""
         self._show_focus()
-        self.show_footer(self.cockpit.banner)
+        self.show_last_line(self.cockpit.banner)
 
     async def on_fleet_table_opened(self) -> None:
         await self.run_action("app.command('run.open')")
@@ -205,7 +181,7 @@ class FleetScreen(LiveScreen):
             compact=True,
         )
         line.cursor_blink = False
-        await self.mount(line, before=self.query_one(Footer))
+        await self.mount(line, before=self.last_line)
         line.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -1,50 +1,104 @@
-"""What the app needs of a screen that shows the fleet as it changes."""
+"""What the screens that show the fleet as it changes have in common."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
+from msgspec import Struct
 from textual.screen import Screen
 
 from cockpit.core.budget import Budget
 from cockpit.core.fleet import Fleet, Run, clock_of
 from cockpit.ui import text
 from cockpit.ui.commands import Situation, Where
-from cockpit.ui.widgets.footer import Banner
+from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.widgets.footer import Banner, Footer
 
 if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
 
 
+class Told(Struct, frozen=True):
+    """All that a screen draws from. `fleet` is None while there is none yet.
+
+    `asked` are runs whose stop was sent and not yet heard of, `trouble` says why figures may be old.
+    """
+
+    fleet: Fleet | None = None
+    now: int = 0
+    asked: Collection[str] = ()
+    banner: Banner | None = None
+    trouble: str = ""
+
+
+class Moves(Protocol):
+    """A list with a cursor; negative steps and pages go up, a negative place counts from the end."""
+
+    def move(self, steps: int) -> None: ...
+
+    def page(self, pages: int) -> None: ...
+
+    def go(self, place: int) -> None: ...
+
+
 class LiveScreen(Screen[None]):
-    """A screen that is handed every snapshot, says what commands would act on, and has a last line."""
+    """A screen that is handed every snapshot, says what commands would act on, and has a last line.
+
+    Subclasses yield `last_line` in `compose` and implement `draw`, `moving` and `situation`.
+    """
 
     BLANK: ClassVar[bool] = True
     """Textual need not style an empty screen line by line under everything that repaints."""
     where: ClassVar[Where] = "fleet"
 
+    def __init__(self, settings: ScreenSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.told = Told()
+        self.last_line = Footer(settings.keys, self.where)
+
     @property
     def cockpit(self) -> "CockpitApp":
         return cast("CockpitApp", self.app)
 
-    def show(
-        self,
-        fleet: Fleet | None,
-        now: int,
-        *,
-        asked: Collection[str] = (),
-        banner: Banner | None = None,
-        trouble: str = "",
-    ) -> None:
-        """Draw this fleet, None while there is none yet; `asked` are runs whose stop was sent and not yet heard of."""
+    @property
+    def is_gone(self) -> bool:
+        """Whether the screen is being taken down: what is still told has nowhere to go."""
+        return not self.last_line.is_attached
+
+    @property
+    def moving(self) -> Moves:
+        """What the keys that move the cursor move."""
         raise NotImplementedError
 
-    def show_footer(self, banner: Banner | None) -> None:
-        """Only the last line."""
+    def show(self, told: Told) -> None:
+        """Draw what is known; only what changed repaints."""
+        if self.is_gone:
+            return
+        self.told = told
+        self.draw()
+        self.show_last_line(told.banner)
+
+    def draw(self) -> None:
+        """Everything but the last line, from `told`."""
         raise NotImplementedError
+
+    def show_last_line(self, banner: Banner | None) -> None:
+        self.last_line.show(self.situation(self.told.now), banner)
 
     def situation(self, now: int) -> Situation:
         """What a command would act on."""
         raise NotImplementedError
+
+    # --- the cursor
+
+    def action_move(self, steps: int) -> None:
+        self.moving.move(steps)
+
+    def action_page(self, pages: int) -> None:
+        self.moving.page(pages)
+
+    def action_go(self, place: int) -> None:
+        self.moving.go(place)
 
     # --- the caps of the run that is meant
 

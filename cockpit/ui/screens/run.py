@@ -2,7 +2,6 @@
 
 import asyncio
 from asyncio.subprocess import DEVNULL
-from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,11 +17,11 @@ from cockpit.ui.commands import Situation, Where, bindings
 from cockpit.ui.reading import Reading
 from cockpit.ui.rows import Row
 from cockpit.ui.screens.live import LiveScreen
+from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.columns import stop_message
 from cockpit.ui.widgets.crumbs import Crumbs
 from cockpit.ui.widgets.figures import Figures, Known
 from cockpit.ui.widgets.focus import View
-from cockpit.ui.widgets.footer import Banner, Footer
 from cockpit.ui.widgets.summary import Summary
 from cockpit.ui.widgets.transcript import Transcript
 
@@ -47,24 +46,23 @@ class RunScreen(LiveScreen):
     RunScreen #search { height: 1; border: none; padding: 0 1; background: $panel; }
     """
 
-    def __init__(self, run: str) -> None:
-        super().__init__()
+    def __init__(self, settings: ScreenSettings, run: str) -> None:
+        super().__init__(settings)
         self.run_id = run
+        self.crumbs = Crumbs()
+        self.summary = Summary()
+        self.transcript = Transcript(settings.tz)
+        self.figures = Figures()
         self._run: Run | None = None
-        self._fleet = Fleet()
-        self._now = 0
         self._reading: Reading | None = None
         self._trouble = ""
         self._is_cut = False
 
     def compose(self) -> ComposeResult:
-        settings = self.cockpit.settings
-        yield Crumbs()
-        yield Summary()
-        with Horizontal(id="body"):
-            yield Transcript(settings.tz)
-            yield Figures()
-        yield Footer(settings.keys, "run")
+        yield self.crumbs
+        yield self.summary
+        yield Horizontal(self.transcript, self.figures, id="body")
+        yield self.last_line
 
     def on_mount(self) -> None:
         self._lay_out()
@@ -80,70 +78,43 @@ class RunScreen(LiveScreen):
 
     def _lay_out(self) -> None:
         is_wide = self.size.width >= WIDE
-        self.query_one(Figures).display = is_wide
-        self.query_one(Summary).display = not is_wide
-
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one(Transcript)
+        self.figures.display = is_wide
+        self.summary.display = not is_wide
 
     # --- what is shown
 
-    def show(
-        self,
-        fleet: Fleet | None,
-        now: int,
-        *,
-        asked: Collection[str] = (),
-        banner: Banner | None = None,
-        trouble: str = "",
-    ) -> None:
-        """Draw the run as this fleet knows it; a run that left the fleet stays as it was."""
-        if self._is_leaving():
-            return
-        self._now = now
-        if fleet is not None:
-            self._fleet = fleet
-            self._run = fleet.runs.get(self.run_id, self._run)
+    def draw(self) -> None:
+        """The run as the fleet knows it; one that left the fleet stays as it was."""
+        told = self.told
+        if told.fleet is not None:
+            self._run = told.fleet.runs.get(self.run_id, self._run)
         row = self._row()
-        told = trouble
-        if row is not None:
-            told = stop_message(row, asked=self.run_id in asked) or trouble
-        self.query_one(Crumbs).show(row, now, told)
+        stop = stop_message(row, asked=self.run_id in told.asked) if row is not None else ""
+        self.crumbs.show(row, told.now, stop or told.trouble)
         self._show_figures()
-        self.show_footer(banner)
 
     def _row(self) -> Row | None:
-        return Row(self._run, claim(self._run, self._now)) if self._run is not None else None
+        return Row(self._run, claim(self._run, self.told.now)) if self._run is not None else None
 
     def _show_figures(self) -> None:
         row = self._row()
-        figures, summary = self.query_one(Figures), self.query_one(Summary)
         if row is None:
             return
         app = self.cockpit
-        view = View(row, self._now, 0, summary.palette, app.face, app.animated)
-        if figures.display:
+        view = View(row, self.told.now, 0, self.summary.palette, app.face, app.animated)
+        if self.figures.display:
             costs = self.transcript.story.costs(COSTS_SHOWN)
-            figures.show(Known(view, self._fleet, costs))
+            self.figures.show(Known(view, self.told.fleet or Fleet(), costs))
         else:
-            summary.show(view)
-
-    def show_footer(self, banner: Banner | None) -> None:
-        """Only the last line."""
-        self.query_one(Footer).show(self.situation(self._now), banner)
+            self.summary.show(view)
 
     def situation(self, now: int) -> Situation:
         return Situation(now, self._run, (self._run,) if self._run is not None else ())
 
     # --- the story
 
-    def _is_leaving(self) -> bool:
-        """Whether the screen is being taken down: what is still told has nowhere to go."""
-        return not self.query(Transcript)
-
     def _opened(self, page: Page) -> None:
-        if self._is_leaving():
+        if self.is_gone:
             return
         self._is_cut = False
         self.transcript.missed = 0
@@ -151,7 +122,7 @@ class RunScreen(LiveScreen):
         self._show_figures()
 
     def _happened(self, events: list[Event]) -> None:
-        if self._is_leaving():
+        if self.is_gone:
             return
         transcript = self.transcript
         if self._is_cut:
@@ -188,7 +159,7 @@ class RunScreen(LiveScreen):
                 self._troubled(str(error))
 
     def _troubled(self, why: str) -> None:
-        if self._is_leaving():
+        if self.is_gone:
             return
         if why and why != self._trouble:
             self.cockpit.say(f"transcript: {why}", "warning")
@@ -207,7 +178,7 @@ class RunScreen(LiveScreen):
         except Exception as error:  # the engine's refusal is for the operator to read
             self._troubled(str(error))
             return
-        if page is not None and not self._is_leaving():
+        if page is not None and not self.is_gone:
             self.transcript.add_before(page.events, complete=page.before is None)
             self._bound()
 
@@ -224,9 +195,8 @@ class RunScreen(LiveScreen):
             self.dismiss()
 
     def action_move(self, steps: int) -> None:
-        figures = self.query_one(Figures)
-        if figures.has_focus:
-            figures.scroll(steps)
+        if self.figures.has_focus:
+            self.figures.scroll(steps)
         else:
             self.transcript.move(steps)
 
@@ -285,7 +255,7 @@ class RunScreen(LiveScreen):
             compact=True,
         )
         line.cursor_blink = False
-        await self.mount(line, before=self.query_one(Footer))
+        await self.mount(line, before=self.last_line)
         line.focus()
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -1,7 +1,6 @@
 """What was spent, by whom, on what and when; drilled down as far as a run."""
 
 import asyncio
-from collections.abc import Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,8 +12,8 @@ from cockpit.ui import text
 from cockpit.ui.commands import Situation, Where, bindings
 from cockpit.ui.periods import Part, begin, today, zone_name
 from cockpit.ui.screens.live import LiveScreen
+from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.days import MANY, DayPlot, Days, days_of
-from cockpit.ui.widgets.footer import Banner, Footer
 from cockpit.ui.widgets.header import Header
 from cockpit.ui.widgets.spend_table import SpendTable
 
@@ -35,12 +34,13 @@ class SpendScreen(LiveScreen):
     SpendScreen SpendTable { height: 1fr; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, settings: ScreenSettings) -> None:
+        super().__init__(settings)
+        self.totals = Header(settings.tz)
+        self.plot = DayPlot(id="days")
+        self.table = SpendTable(id="spend")
         self._parts = [Part()]
         self._cursors: list[str | None] = []
-        self._fleet = Fleet()
-        self._now = 0
         self._report: SpentReport | None = None
         self._days: Days | None = None
         self._asked_at = 0
@@ -48,11 +48,7 @@ class SpendScreen(LiveScreen):
         self._trouble = ""
 
     def compose(self) -> ComposeResult:
-        settings = self.cockpit.settings
-        yield Header(settings.tz)
-        yield DayPlot(id="days")
-        yield SpendTable(id="spend")
-        yield Footer(settings.keys, "spend")
+        yield from (self.totals, self.plot, self.table, self.last_line)
 
     def on_mount(self) -> None:
         self._lay_out()
@@ -63,13 +59,13 @@ class SpendScreen(LiveScreen):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        height, plot = self.size.height, self.query_one(DayPlot)
-        plot.display = height >= LOW
-        plot.styles.height = 9 if height >= TALL else 7
+        height = self.size.height
+        self.plot.display = height >= LOW
+        self.plot.styles.height = 9 if height >= TALL else 7
 
     @property
-    def table(self) -> SpendTable:
-        return self.query_one(SpendTable)
+    def moving(self) -> SpendTable:
+        return self.table
 
     @property
     def part(self) -> Part:
@@ -78,28 +74,15 @@ class SpendScreen(LiveScreen):
 
     # --- what is shown
 
-    def show(
-        self,
-        fleet: Fleet | None,
-        now: int,
-        *,
-        asked: Collection[str] = (),  # noqa: ARG002 (no stop is drawn here)
-        banner: Banner | None = None,
-        trouble: str = "",
-    ) -> None:
-        """Draw what is known; the books are read again when the fleet has spent more."""
-        if not self.query(SpendTable):
-            return
-        self._now = now
-        self.query_one(Header).show(fleet, now, trouble)
-        self._fleet = fleet or self._fleet
+    def draw(self) -> None:
+        """What is known; the books are read again when the fleet has spent more."""
+        self.totals.show(self.told.fleet, self.told.now, self.told.trouble)
         self._read_again()
-        self._draw()
-        self.show_footer(banner)
+        self._show_books()
 
-    def show_footer(self, banner: Banner | None) -> None:
-        """Only the last line."""
-        self.query_one(Footer).show(self.situation(self._now), banner)
+    @property
+    def _fleet(self) -> Fleet:
+        return self.told.fleet or Fleet()
 
     def situation(self, now: int) -> Situation:
         """A run that is still on the screen, when the cursor is on one."""
@@ -107,13 +90,13 @@ class SpendScreen(LiveScreen):
         return Situation(now, run, (run,) if run is not None else ())
 
     def _run(self) -> Run | None:
-        row = self.table.under_cursor if self.query(SpendTable) else None
+        row = self.table.under_cursor
         return self._fleet.runs.get(row.key) if row and self.part.by == "run" else None
 
-    def _draw(self) -> None:
-        self.query_one(DayPlot).show(self._days)
+    def _show_books(self) -> None:
+        self.plot.show(self._days)
         self.table.entitle(f" {INTO} ".join(["spend", *_names(self.part)]), self._note())
-        self.table.show(self.part, self._report, self._fleet, self._now)
+        self.table.show(self.part, self._report, self._fleet, self.told.now)
 
     def _note(self) -> str:
         if self._trouble:
@@ -124,14 +107,14 @@ class SpendScreen(LiveScreen):
     # --- asking the engine
 
     def _read_again(self) -> None:
-        age = self._now - self._asked_at
+        age = self.told.now - self._asked_at
         is_news = self._fleet.spent != self._spent
         if age >= LATEST_MS or (is_news and age >= AGAIN_MS):
             self._ask()
 
     def _ask(self) -> None:
-        self._asked_at, self._spent = self._now, self._fleet.spent
-        self.run_worker(self._fetch(self.part, self._now), exclusive=True)
+        self._asked_at, self._spent = self.told.now, self._fleet.spent
+        self.run_worker(self._fetch(self.part, self.told.now), exclusive=True)
 
     async def _fetch(self, part: Part, now: int) -> None:
         remote, tz = self.cockpit.remote, self.cockpit.settings.tz
@@ -146,9 +129,9 @@ class SpendScreen(LiveScreen):
         else:
             self._trouble, self._report = "", report
             self._days = days_of(days, today(now, tz), part)
-        if self.query(SpendTable):
-            self._draw()
-            self.show_footer(self.cockpit.banner)
+        if not self.is_gone:
+            self._show_books()
+            self.show_last_line(self.cockpit.banner)
 
     def _turn_to(self, part: Part) -> None:
         """Show another part in place of this one."""
@@ -158,7 +141,7 @@ class SpendScreen(LiveScreen):
 
     def _begin(self) -> None:
         self._report = None
-        self._draw()
+        self._show_books()
         self._ask()
 
     # --- what the operator does
@@ -200,17 +183,8 @@ class SpendScreen(LiveScreen):
         else:
             self.cockpit.say("this run has left the screen; its books are all that is kept here")
 
-    def action_move(self, steps: int) -> None:
-        self.table.move(steps)
-
-    def action_page(self, pages: int) -> None:
-        self.table.move(pages * self.table.page)
-
-    def action_go(self, place: int) -> None:
-        self.table.go(place)
-
     def on_spend_table_chosen(self) -> None:
-        self.show_footer(self.cockpit.banner)
+        self.show_last_line(self.cockpit.banner)
 
     def on_spend_table_opened(self) -> None:
         self.action_drill()

@@ -103,9 +103,9 @@ class FleetTable(Framed, can_focus=True):
         self.cursor = run
         self.go(max(self.place, 0))
 
-    @property
-    def page(self) -> int:
-        return max(1, self._visible - 1)
+    def page(self, pages: int) -> None:
+        """The cursor goes down by so many pages, up when negative."""
+        self.move(pages * max(1, self._visible - 1))
 
     def mark(self) -> None:
         """Mark the run under the cursor, or take its mark away, and go on to the next."""

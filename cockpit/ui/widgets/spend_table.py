@@ -153,9 +153,9 @@ class SpendTable(Framed, can_focus=True):
         self._put_cursor(place if place >= 0 else len(self.rows) + place)
         self.redraw()
 
-    @property
-    def page(self) -> int:
-        return max(1, self._visible - 1)
+    def page(self, pages: int) -> None:
+        """The cursor goes down by so many pages, up when negative."""
+        self.move(pages * max(1, self._visible - 1))
 
     def _put_cursor(self, place: int) -> None:
         before = self.cursor
