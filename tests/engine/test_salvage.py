@@ -1,6 +1,5 @@
 """A stopped run leaves its changes and its last words behind, and its work tree as it was."""
 
-import os
 import stat
 import subprocess
 from pathlib import Path
@@ -33,7 +32,7 @@ async def test_changes_and_last_words_are_kept(project: Path) -> None:
     assert "+two" in diff
     assert "?? new.py" in diff
     assert "\x1b" not in (saved / "last.txt").read_text()
-    assert stat.S_IMODE(os.stat(saved / "changes.diff").st_mode) == 0o600
+    assert stat.S_IMODE((saved / "changes.diff").stat().st_mode) == 0o600
     assert (project / "kept.py").read_text() == "two\n"
 
 
