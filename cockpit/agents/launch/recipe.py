@@ -8,14 +8,21 @@ from msgspec import Struct
 
 Wire = Literal["anthropic", "chat", "responses", "gemini", "ollama"]
 
+DUMMY_KEY = "cockpit-dummy-key"
+"""Stands for the real key at the agent; the gateway puts the real one in its place."""
+TOKEN_HEADER = "x-cockpit-token"
+"""Carries the run's token where an agent takes its base URL only as an argument, which every user of
+the machine can read: the path is `/run/-/...` then."""
+
 
 class Door(Struct, frozen=True):
     """Where the run's calls go.
 
     `url` is the run's base, `http://127.0.0.1:PORT/run/TOKEN`, without a slash at its end.
     `scratch` is a private directory of the run for configuration files of its own; it goes when the
-    run ends. `asks` is the command (argv) that a hook of the agent runs before a tool call; empty
-    when no hooks are wanted.
+    run ends. `asks` is the command (argv) that a hook of the agent runs before a tool call, without
+    its last word: the recipe adds whose hook it is, `claude` or `codex`; empty when no hooks are
+    wanted.
     """
 
     url: str
@@ -30,7 +37,10 @@ class Launch(Struct, frozen=True):
     are written (0600) before the start, all under the door's scratch directory. `wires` are the
     dialects that this agent will speak. `session` is the agent's own session id when we could
     choose it. `own_login` tells that the agent may bring its own login (an OAuth subscription),
-    which is passed through.
+    which is passed through. `upstreams` are the URLs where the operator's own configuration sent
+    this agent's calls, where it is not the vendor's; the path of a request as it comes in is to be
+    put behind. `keys` names the variables of the operator's environment that held the keys which
+    the dummy stands for.
     """
 
     argv: tuple[str, ...]
@@ -39,6 +49,8 @@ class Launch(Struct, frozen=True):
     files: Mapping[Path, bytes] = {}
     session: str = ""
     own_login: bool = False
+    upstreams: Mapping[Wire, str] = {}
+    keys: Mapping[Wire, str] = {}
 
 
 class Recipe(Protocol):
