@@ -23,7 +23,9 @@ class Asked(Struct, frozen=True, kw_only=True):
     count that can only err high: it prices the hold. `max_output` is what the client itself set,
     None when it set nothing. `lifetime` is the cache lifetime asked for ("5m", "1h", "30m", "12h",
     empty for none). `session` names the client's own session where it tells one. `searches` is how
-    many paid server tools it may use, 0 for none.
+    many paid server tools it may use, 0 for none. `unseen` is how many tokens of thinking the model
+    may use without showing them, as far as the effort asked for tells. `reports_usage` is false when
+    the client did not ask for usage on a wire that only sends it on request.
     """
 
     dialect: DialectName
@@ -38,6 +40,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     geo: str = ""
     session: str = ""
     searches: int = 0
+    unseen: int = 0
+    reports_usage: bool = True
     composition: Composition = Composition()
 
 
@@ -66,6 +70,10 @@ class Meter(Protocol):
 
     def feed(self, chunk: bytes) -> bytes:
         """Takes a chunk in and gives back what the client is to get, usually the same object."""
+        ...
+
+    def rest(self) -> bytes:
+        """What was held back and is to be sent after the last chunk; nearly always empty."""
         ...
 
     @property

@@ -1,0 +1,255 @@
+"""OpenAI Chat Completions, older completions and embeddings, and the many hosts that speak them."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import Raw
+
+from cockpit.gateway.wire import media, refusals
+from cockpit.gateway.wire.chat_answer import ChatAnswer, StrippedMeter
+from cockpit.gateway.wire.contents import Contents
+from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
+from cockpit.gateway.wire.framing import events, framing_of
+from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.splice import (
+    Members,
+    elements,
+    framed,
+    is_text,
+    joined,
+    lowered,
+    members,
+    raw,
+    value,
+    with_block,
+)
+from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
+from cockpit.gateway.wire.untrusted import (
+    UNREADABLE,
+    Table,
+    decoded,
+    header,
+    limit,
+    rows,
+    table,
+    word,
+)
+
+_FREE = re.compile(r"(?:^|/)models(?:/.+)?$")
+_PAID = re.compile(r"(?:^|/)(?:chat/completions|completions|embeddings)$")
+_OF_OPENAI = re.compile(r"(?:^|/)(?:gpt-|chatgpt|o\d)")
+_HIDES_THINKING = re.compile(r"(?:^|/)(?:gpt-[5-9]|o\d)")
+LIFETIMES = ("24h", "12h", "1h", "30m", "5m")
+"""Longest first."""
+
+
+class Chat:
+    """The Chat Completions wire."""
+
+    name: DialectName = "chat"
+    keep_alive = b": held\n\n"
+
+    def asked(self, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
+        where = path.rstrip("/")
+        if where == "" or _FREE.search(where):
+            return Asked(dialect=self.name, path=path, paid=False, session=session_of(headers))
+        return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
+
+    def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
+        try:
+            given = members(body)
+            changes = _limited(given, max_output) | _with_usage(given)
+            if note and "messages" in given:
+                changes["messages"] = noted(given["messages"], framed(note))
+        except UNREADABLE:
+            return body
+        return msgspec.json.encode({**given, **changes}) if changes else body
+
+    def meter(
+        self,
+        asked: Asked,
+        body: bytes,
+        status: int,
+        content_type: str,  # noqa: ARG002 - a dialect
+    ) -> Meter:
+        if not asked.paid:
+            return FreeMeter(asked)
+        if not 200 <= status < 300:
+            return ErrorMeter(asked, status)
+        framing = framing_of(content_type, stream=asked.stream)
+        if asked.stream and not asked.reports_usage and framing is events:
+            return StrippedMeter(ChatAnswer(asked), framing)
+        return AnswerMeter(ChatAnswer(asked), framing)
+
+    def refusal(self, sentence: str, agent: str) -> Refusal:
+        status = refusals.status_for(agent, 402)
+        return refusals.refused(status, error("billing_error", sentence, "budget_reached"))
+
+    def retry_later(self, sentence: str, seconds: int) -> Refusal:
+        return refusals.later(429, seconds, error("rate_limit_error", sentence, "paused"))
+
+    def broken_off(self, sentence: str) -> bytes:
+        return refusals.event(error("stopped_error", sentence, "stopped"))
+
+
+def error(kind: str, sentence: str, code: str) -> Table:
+    """OpenAI's shape of an error."""
+    return {"error": {"message": sentence, "type": kind, "param": None, "code": code}}
+
+
+def session_of(headers: Mapping[str, str]) -> str:
+    """The client's session: Codex, OpenCode and what others send."""
+    return header(
+        headers,
+        "x-claude-code-session-id", "session-id", "session_id", "thread-id", "conversation_id",
+        "x-session-id", "x-session-affinity",
+    )  # fmt: skip
+
+
+def longest_lifetime(named: Iterable[object]) -> str:
+    """The longest of the cache lifetimes that are known."""
+    given = {name for name in named if isinstance(name, str)}
+    return next((known for known in LIFETIMES if known in given), "")
+
+
+def lifetime_asked(body: Table) -> str:
+    """The lifetime asked for by either of OpenAI's options."""
+    options = table(body.get("prompt_cache_options"))
+    return longest_lifetime((options.get("ttl"), body.get("prompt_cache_retention")))
+
+
+def unseen(model: str, effort: object, asked: object) -> int:
+    """Thinking that never shows: by the effort asked for, on models that hide it or when asked."""
+    if effort is None and not asked and not _HIDES_THINKING.search(model):
+        return 0
+    return UNSEEN_BY_EFFORT.get(str(effort or "medium"), 0)
+
+
+def tier_asked(body: Table) -> str:
+    """The tier asked for; `auto` and `default` are none."""
+    tier = word(body.get("service_tier"))
+    return "" if tier in {"auto", "default"} else tier
+
+
+def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
+    contents = Contents()
+    lifetimes: set[object] = {lifetime_asked(body)}
+    contents.tools(body.get("tools") or body.get("functions"))
+    contents.add("system", body.get("response_format"))
+    for message in rows(body.get("messages")):
+        contents.message()
+        read_message(contents, lifetimes, table(message))
+    for text in ("prompt", "suffix", "input"):
+        contents.add("user", body.get(text))
+    model = word(body.get("model"))
+    effort = body.get("reasoning_effort") or table(body.get("reasoning")).get("effort")
+    options = table(body.get("stream_options"))
+    return Asked(
+        dialect="chat",
+        path=path,
+        model=model,
+        stream=body.get("stream") is True,
+        prompt=contents.prompt(),
+        max_output=_most(path, body),
+        lifetime=longest_lifetime(lifetimes),
+        tier=tier_asked(body),
+        session=session_of(headers),
+        unseen=unseen(model, effort, body.get("reasoning")),
+        reports_usage=options.get("include_usage") is True,
+        composition=contents.composition(),
+    )
+
+
+def _most(path: str, body: Table) -> int | None:
+    if path.rstrip("/").endswith("embeddings"):
+        return 0
+    newer = limit(body.get("max_completion_tokens"))
+    return limit(body.get("max_tokens")) if newer is None else newer
+
+
+def read_message(contents: Contents, lifetimes: set[object], message: Table) -> None:
+    """Adds a message of Chat or of Ollama."""
+    role = message.get("role")
+    origin = {
+        "system": "system",
+        "developer": "system",
+        "assistant": "assistant",
+        "tool": contents.result_of(message.get("tool_call_id")),
+        "function": "tool_results",
+    }.get(str(role), "user")
+    content = message.get("content")
+    if isinstance(content, list):
+        for part in content:
+            _read_part(contents, lifetimes, origin, table(part))
+    else:
+        contents.add(origin, content)
+    for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking"):
+        contents.add("thinking", message.get(name))
+    for call in rows(message.get("tool_calls")):
+        contents.called(table(call).get("id"), table(table(call).get("function")).get("name"))
+        contents.add("assistant", call)
+    contents.add("assistant", message.get("function_call"))
+
+
+def _read_part(contents: Contents, lifetimes: set[object], origin: str, part: Table) -> None:
+    control = part.get("cache_control")
+    if isinstance(control, dict):
+        lifetimes.add(control.get("ttl") or "5m")
+    match part.get("type"):
+        case "image_url":
+            image = table(part.get("image_url")) or {"url": part.get("image_url")}
+            contents.media(media.of_url("chat", image.get("url"), image.get("detail")))
+        case "input_audio":
+            sound = table(part.get("input_audio"))
+            contents.media(media.of_kind("chat", "audio/", sound.get("data")))
+        case "file":
+            data = table(part.get("file")).get("file_data")
+            contents.media(_document(data))
+        case "text":
+            contents.add(origin, part.get("text"))
+        case _:
+            contents.add(origin, part)
+
+
+def _document(data: object) -> int:
+    return media.of_url("chat", data) if isinstance(data, str) else media.named("chat")
+
+
+def _limited(given: Members, granted: int | None) -> Members:
+    """A limit in the client's own field; OpenAI's own models know only the newer one."""
+    if "messages" not in given and "prompt" not in given:
+        return {}
+    newer = "max_completion_tokens"
+    model = str(value(given.get("model")))
+    usual = newer if "messages" in given and _OF_OPENAI.search(model) else "max_tokens"
+    fields = [name for name in (newer, "max_tokens") if value(given.get(name)) is not None]
+    limits = {name: lowered(value(given.get(name)), granted) for name in fields or [usual]}
+    return {name: raw(limit) for name, limit in limits.items() if limit is not None}
+
+
+def _with_usage(given: Members) -> Members:
+    """Streams tell usage only when asked."""
+    if value(given.get("stream")) is not True:
+        return {}
+    options = table(value(given.get("stream_options")))
+    if options.get("include_usage") is True:
+        return {}
+    return {"stream_options": raw({**options, "include_usage": True})}
+
+
+def noted(messages: Raw, note: str) -> Raw:
+    """The note behind the last message of the user or of a tool."""
+    given = elements(messages)
+    for at in range(len(given) - 1, -1, -1):
+        message = members(given[at])
+        if value(message.get("role")) in {"user", "tool", "function"}:
+            changed = {**message, "content": _content(message.get("content"), note)}
+            return raw([*given[:at], changed, *given[at + 1 :]])
+    return raw([*given, {"role": "user", "content": note}])
+
+
+def _content(content: Raw | None, note: str) -> Raw:
+    if content is not None and is_text(content):
+        return joined(content, note)
+    return with_block(content, note)

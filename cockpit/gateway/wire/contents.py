@@ -1,0 +1,78 @@
+"""What a request holds, by where it comes from, in tokens that can only err high."""
+
+import math
+
+from cockpit.core.composition import Composition
+from cockpit.gateway.wire.untrusted import size
+
+BYTES_PER_TOKEN = 3
+SAFETY = 1.15
+PER_MESSAGE = 16
+"""Tokens that frame a message: role, separators, the ids of calls."""
+FOR_TOOLS = 1_000
+"""Tokens of the instructions a provider adds when tools are offered (Anthropic: 290 to 804)."""
+
+READERS = frozenset(
+    {
+        "cat", "fs_read", "notebookread", "open_file", "read", "read_file", "read_files",
+        "read_many_files", "read_text_file", "readfile", "view", "view_file", "view_image",
+    }
+)  # fmt: skip
+"""Tools, in lower case, whose results are the text of files."""
+
+
+class Contents:
+    """Collects the parts of one request; `results` knows which call a tool result answers."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, int] = {}
+        self._media = self._messages = 0
+        self._tools = False
+        self._readers: set[str] = set()
+
+    def add(self, origin: str, value: object) -> None:
+        """Adds a text, or anything else by its size as JSON, to an origin of `Composition`."""
+        self._bytes[origin] = self._bytes.get(origin, 0) + size(value)
+
+    def media(self, tokens: int) -> None:
+        """Adds pictures, sound or pages, whose tokens do not follow from their bytes."""
+        self._media += tokens
+
+    def message(self) -> None:
+        """Counts the frame of one more message."""
+        self._messages += 1
+
+    def tools(self, offered: object) -> None:
+        """Adds the tools that are offered."""
+        if offered:
+            self._tools = True
+            self.add("tools", offered)
+
+    def called(self, call: object, name: object) -> None:
+        """Remembers a call whose result will be a file."""
+        if isinstance(name, str) and isinstance(call, str) and is_reader(name):
+            self._readers.add(call)
+
+    def result_of(self, call: object) -> str:
+        """The origin of a call's result."""
+        return "files" if isinstance(call, str) and call in self._readers else "tool_results"
+
+    def composition(self) -> Composition:
+        """Every part in tokens."""
+        parts = {name: tokens_of(count) for name, count in self._bytes.items()}
+        return Composition(**parts, media=self._media)
+
+    def prompt(self) -> int:
+        """All of it and what frames it, as an upper bound."""
+        frames = PER_MESSAGE * (self._messages + 1) + (FOR_TOOLS if self._tools else 0)
+        return self.composition().total + frames
+
+
+def is_reader(name: str) -> bool:
+    """Whether a tool of this name reads files; a server's prefix (`mcp__fs__read_file`) is cut."""
+    return name.rpartition("__")[2].lower() in READERS
+
+
+def tokens_of(count: int) -> int:
+    """Tokens of so many bytes of text, high: three bytes each and 15 % more."""
+    return math.ceil(count * SAFETY / BYTES_PER_TOKEN)

@@ -1,0 +1,213 @@
+"""OpenAI Responses, and the hosts that speak it."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Raw
+
+from cockpit.gateway.wire import media, refusals
+from cockpit.gateway.wire.chat import (
+    error,
+    lifetime_asked,
+    longest_lifetime,
+    session_of,
+    tier_asked,
+    unseen,
+)
+from cockpit.gateway.wire.contents import Contents
+from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
+from cockpit.gateway.wire.framing import framing_of
+from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.responses_answer import ResponsesAnswer
+from cockpit.gateway.wire.splice import (
+    Members,
+    block,
+    elements,
+    framed,
+    is_text,
+    joined,
+    lowered,
+    members,
+    raw,
+    value,
+    with_block,
+)
+from cockpit.gateway.wire.untrusted import (
+    UNREADABLE,
+    Table,
+    count,
+    decoded,
+    limit,
+    rows,
+    table,
+    word,
+)
+
+_PAID = re.compile(r"(?:^|/)responses(?:/compact)?$")
+_FREE = re.compile(r"(?:^|/)responses/(?!compact$)[^/]+(?:/(?:cancel|input_items))?$")
+SEARCHES_WHEN_UNLIMITED = 10
+
+
+class Responses:
+    """The Responses wire. Lists of models are the Chat wire's."""
+
+    name: DialectName = "responses"
+    keep_alive = b": held\n\n"
+
+    def asked(self, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
+        where = path.rstrip("/")
+        if _FREE.search(where):
+            return Asked(dialect=self.name, path=path, paid=False, session=session_of(headers))
+        return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
+
+    def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
+        try:
+            given = members(body)
+            changes = _limited(given, max_output)
+            if note:
+                changes["input"] = _noted(given.get("input"), framed(note))
+        except UNREADABLE:
+            return body
+        return msgspec.json.encode({**given, **changes}) if changes else body
+
+    def meter(
+        self,
+        asked: Asked,
+        body: bytes,
+        status: int,
+        content_type: str,  # noqa: ARG002 - a dialect
+    ) -> Meter:
+        if not asked.paid:
+            return FreeMeter(asked)
+        if not 200 <= status < 300:
+            return ErrorMeter(asked, status)
+        return AnswerMeter(ResponsesAnswer(asked), framing_of(content_type, stream=asked.stream))
+
+    def refusal(self, sentence: str, agent: str) -> Refusal:
+        status = refusals.status_for(agent, 402 if agent else 400)
+        return refusals.refused(status, error("billing_error", sentence, "budget_reached"))
+
+    def retry_later(self, sentence: str, seconds: int) -> Refusal:
+        return refusals.later(429, seconds, error("rate_limit_error", sentence, "paused"))
+
+    def broken_off(self, sentence: str) -> bytes:
+        failed = {"code": "server_error", "message": sentence}
+        response = {"object": "response", "status": "failed", "error": failed, "output": []}
+        return refusals.event({"type": "response.failed", "response": response}, "response.failed")
+
+
+def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
+    contents = Contents()
+    lifetimes: set[object] = {lifetime_asked(body)}
+    contents.add("system", body.get("instructions"))
+    contents.add("system", table(body.get("text")).get("format"))
+    contents.tools(body.get("tools"))
+    given = body.get("input")
+    for item in [{"role": "user", "content": given}] if isinstance(given, str) else rows(given):
+        contents.message()
+        _read_item(contents, table(item))
+    model = word(body.get("model"))
+    reasoning = body.get("reasoning")
+    return Asked(
+        dialect="responses",
+        path=path,
+        model=model,
+        stream=body.get("stream") is True,
+        prompt=contents.prompt(),
+        max_output=_most(body),
+        lifetime=longest_lifetime(lifetimes),
+        tier=tier_asked(body),
+        session=session_of(headers),
+        searches=_searches(body),
+        unseen=unseen(model, table(reasoning).get("effort"), reasoning),
+        composition=contents.composition(),
+    )
+
+
+def _most(body: Table) -> int | None:
+    """A request that only warms the cache has no output."""
+    if table(body.get("prompt_cache_options")).get("prewarm") is True:
+        return 0
+    return limit(body.get("max_output_tokens"))
+
+
+def _searches(body: Table) -> int:
+    kinds = [str(table(tool).get("type", "")) for tool in rows(body.get("tools"))]
+    if not any(kind.startswith("web_search") for kind in kinds):
+        return 0
+    return count(body.get("max_tool_calls")) or SEARCHES_WHEN_UNLIMITED
+
+
+def _read_item(contents: Contents, item: Table) -> None:
+    kind = str(item.get("type") or "message")
+    if kind == "message":
+        _read_message(contents, item)
+    elif kind == "reasoning":
+        contents.add("thinking", item)
+    elif kind.endswith("_output"):
+        _read_content(contents, contents.result_of(item.get("call_id")), item.get("output"))
+    elif kind == "additional_tools":
+        contents.tools(item.get("tools"))
+    else:
+        contents.called(item.get("call_id"), item.get("name"))
+        contents.add("assistant", item)
+
+
+def _read_message(contents: Contents, item: Table) -> None:
+    roles = {"system": "system", "developer": "system", "assistant": "assistant"}
+    _read_content(contents, roles.get(str(item.get("role")), "user"), item.get("content"))
+
+
+def _read_content(contents: Contents, origin: str, content: object) -> None:
+    if not isinstance(content, list):
+        contents.add(origin, content)
+        return
+    for part in map(table, content):
+        match part.get("type"):
+            case "input_text" | "output_text" | "text":
+                contents.add(origin, part.get("text"))
+            case "input_image":
+                contents.media(media.of_url("responses", part.get("image_url"), part.get("detail")))
+            case "input_file":
+                contents.media(_document(part.get("file_data")))
+            case "input_audio":
+                sound = table(part.get("input_audio")).get("data")
+                contents.media(media.of_kind("responses", "audio/", sound))
+            case _:
+                contents.add(origin, part)
+
+
+def _document(data: object) -> int:
+    return media.of_url("responses", data) if isinstance(data, str) else media.named("responses")
+
+
+def _limited(given: Members, granted: int | None) -> Members:
+    """A limit, except where the request warms the cache, counts or compacts."""
+    if "input" not in given or "model" not in given:
+        return {}
+    if table(value(given.get("prompt_cache_options"))).get("prewarm") is True:
+        return {}
+    limit = lowered(value(given.get("max_output_tokens")), granted)
+    return {} if limit is None else {"max_output_tokens": raw(limit)}
+
+
+def _noted(given: Raw | None, note: str) -> Raw:
+    """The note behind the last item when the user or a tool said it, else as an item of its own."""
+    if given is not None and is_text(given):
+        return joined(given, note)
+    items = [] if given is None else elements(given)
+    last = members(items[-1]) if items else {}
+    kind = str(value(last.get("type")) or "message")
+    if kind.endswith("_output") and "output" in last:
+        changed = {**last, "output": _with_note(last["output"], note)}
+    elif kind == "message" and value(last.get("role")) == "user":
+        changed = {**last, "content": _with_note(last["content"], note)}
+    else:
+        said = {"type": "message", "role": "user", "content": [block(note, "input_text")]}
+        return raw([*items, said])
+    return raw([*items[:-1], changed])
+
+
+def _with_note(content: Raw, note: str) -> Raw:
+    return joined(content, note) if is_text(content) else with_block(content, note, "input_text")
