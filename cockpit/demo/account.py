@@ -1,6 +1,6 @@
 """What the simulated provider remembers between requests: its caches and its loaded models."""
 
-from cockpit.demo.cache import ANTHROPIC, MINUTE, OPENAI, PrefixCache, Resident
+from cockpit.demo.cache import ANTHROPIC, GEMINI, MINUTE, OPENAI, PrefixCache, Resident
 
 KEEP_ALIVE_MS = 5 * MINUTE
 
@@ -16,6 +16,7 @@ class Account:
         self.time_scale = time_scale
         self.anthropic = PrefixCache(ANTHROPIC.divided_by(time_scale))
         self.openai = PrefixCache(OPENAI.divided_by(time_scale))
+        self.gemini = PrefixCache(GEMINI.divided_by(time_scale))
         self.keep_alive_ms = round(KEEP_ALIVE_MS / time_scale)
         self._residents: dict[str, Resident] = {}
 
@@ -23,6 +24,7 @@ class Account:
         """Forget expired prefixes."""
         self.anthropic.sweep(now)
         self.openai.sweep(now)
+        self.gemini.sweep(now)
 
     def resident(self, model: str) -> Resident:
         return self._residents.setdefault(model, Resident())

@@ -70,6 +70,8 @@ class Lifetimes(Struct, frozen=True):
 
 ANTHROPIC = Lifetimes(5 * MINUTE, HOUR)
 OPENAI = Lifetimes(30 * MINUTE, 12 * HOUR)
+GEMINI = Lifetimes(5 * MINUTE, HOUR)
+"""Google promises no lifetime for what it caches by itself; this is the demo's own choice."""
 
 
 class BadBreakpointsError(ValueError):
@@ -219,6 +221,23 @@ def openai_request(
     if lifetime == "long":
         return Tokens(input=plain, cache_write_1h=wrote, cache_read=read)
     return Tokens(input=plain, cache_write_5m=wrote, cache_read=read)
+
+
+GEMINI_MINIMUM = 1024
+
+
+def implicit_request(
+    cache: PrefixCache, prefix: Sequence[Position], *, now: int, first_byte: int
+) -> Tokens:
+    """Bill the prompt of one Gemini request: the longest known prefix is read, writing is free."""
+    known = [p for p in prefix if p.tokens >= GEMINI_MINIMUM and cache.holds(p, now)]
+    for position in known[-1:]:
+        cache.refresh(position, now)
+    read = known[-1].tokens if known else 0
+    for position in prefix:
+        if position.tokens > read:
+            cache.write(position, "short", now, first_byte)
+    return Tokens(input=(prefix[-1].tokens if prefix else 0) - read, cache_read=read)
 
 
 class Evaluation(Struct, frozen=True):

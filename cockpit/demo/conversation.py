@@ -1,6 +1,7 @@
 """What a model was asked and what it answers, whatever the wire."""
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ from msgspec import Struct
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 CHARACTERS_PER_TOKEN = 4
+
+_TAGGED = re.compile(r"(?:\s*<([\w-]+)[^>]*>.*?</\1>)*\s*", re.DOTALL)
+"""Blocks such as `<system-reminder>...</system-reminder>` at the beginning of a text."""
 
 _canonical = msgspec.json.Encoder(order="sorted")
 
@@ -24,11 +28,16 @@ def count_tokens(text: str) -> int:
 
 
 class Tool(Struct, frozen=True):
-    """A tool the agent offers; `parameters` is its JSON schema, none for a `freeform` tool."""
+    """A tool the agent offers; `parameters` is its JSON schema, none for a `freeform` tool.
+
+    `namespace` is where Codex keeps it.
+    """
 
     name: str
     parameters: dict[str, Any]
     freeform: bool = False
+    namespace: str = ""
+    description: str = ""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -45,17 +54,18 @@ class Said(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """A request in words that all dialects share."""
+    """A request in words that all dialects share; `schema` is that of the JSON it asks for."""
 
     model: str
     said: tuple[Said, ...]
     tools: tuple[Tool, ...] = ()
     stream: bool = False
     limit: int | None = None
+    schema: dict[str, Any] | None = None
 
     def user_texts(self) -> list[str]:
         """What people said: agents also send reminders and context as user text, in tags."""
-        return [said.text for said in self.said if _by_a_person(said)]
+        return [_typed(said.text) for said in self.said if _by_a_person(said)]
 
     def step(self) -> int:
         """How many calls the model has asked for since a person last spoke."""
@@ -71,7 +81,12 @@ class Conversation(Struct, frozen=True):
 
 
 def _by_a_person(said: Said) -> bool:
-    return said.role == "user" and not said.text.lstrip().startswith("<")
+    return said.role == "user" and bool(_typed(said.text))
+
+
+def _typed(text: str) -> str:
+    """What is left of a text without the tagged blocks before it."""
+    return _TAGGED.sub("", text, count=1)
 
 
 class Call(Struct, frozen=True):
@@ -80,16 +95,23 @@ class Call(Struct, frozen=True):
     name: str
     arguments: dict[str, Any]
     freeform: bool = False
+    namespace: str = ""
 
 
 class Answer(Struct, frozen=True):
-    """What the model says, and how long it takes: time to first byte, then tokens per second."""
+    """What the model says, and how long it takes: time to first byte, then tokens per second.
+
+    `thinking` is the part of its reasoning that the wire shows, where the wire shows any; `searches`
+    are searches of the web that the provider ran for it.
+    """
 
     text: str = ""
     calls: tuple[Call, ...] = ()
     reasoning: int = 0
     first_byte_ms: int = 120
     tokens_per_s: float = 120.0
+    thinking: str = ""
+    searches: int = 0
 
     @property
     def output(self) -> int:
@@ -97,6 +119,27 @@ class Answer(Struct, frozen=True):
         written = count_tokens(self.text) if self.text else 0
         calls = sum(count_tokens(call.name + canonical(call.arguments)) for call in self.calls)
         return max(1, written + calls + self.reasoning)
+
+
+FOUND_TOKENS = 600
+"""What one search of the web adds to the input."""
+
+
+def instance(schema: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the schema describes
+    """The plainest JSON value that fits a schema."""
+    if schema.get("enum"):
+        return schema["enum"][0]
+    match str(schema.get("type", "object")).lower():
+        case "object":
+            fields: dict[str, Any] = schema.get("properties") or {}
+            return {name: instance(field) for name, field in fields.items()}
+        case "array":
+            return []
+        case "number" | "integer":
+            return 0
+        case "boolean":
+            return False
+    return "nothing to add"
 
 
 class Reply(Struct, frozen=True):

@@ -15,7 +15,10 @@ SHELL_TOOLS = (
     "run_shell_command",
 )
 WRITE_TOOLS = ("Write", "write", "write_file")
-AGENT_TOOLS = ("Agent", "Task")
+AGENT_TOOLS = ("Agent", "Task", "task", "agent", "invoke_agent", "spawn_agent")
+AGENT_KINDS = ("general-purpose", "- general:")
+"""The sub-agent that every agent has, as its tool's description names it."""
+WEB_SEARCH = "web_search"
 CODE_TOOL = "exec"
 """Codex's newer models run their tools from JavaScript."""
 
@@ -82,3 +85,20 @@ def write(conversation: Conversation, path: str, content: str) -> tuple[Call, ..
         return shell(conversation, f"cat > {path} <<'EOF'\n{content}EOF", f"Write {path}")
     name = "file_path" if "file_path" in tool.fields else "path"
     return (Call(tool.name, {name: path, "content": content}),)
+
+
+def delegate_to(tool: Tool, prompt: str) -> Call:
+    """A call of an agent's own tool for sub-agents."""
+    kind = next((kind for kind in AGENT_KINDS if kind in tool.description), AGENT_KINDS[0])
+    given = {
+        "description": "Look around",
+        "prompt": prompt,
+        "message": prompt,
+        "task_name": "look_around",
+        "subagent_type": kind.strip("- :"),
+        "agent_name": "generalist",
+    }
+    if tool.namespace:
+        given["fork_turns"] = "none"
+    arguments = {name: text for name, text in given.items() if name in tool.fields}
+    return Call(tool.name, arguments, namespace=tool.namespace)

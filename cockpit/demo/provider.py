@@ -17,13 +17,12 @@ from typing import Any, cast
 import msgspec
 from aiohttp import web
 
-from cockpit.core.tokens import Tokens
 from cockpit.demo import scripts
 from cockpit.demo.account import Account
-from cockpit.demo.cache import BadBreakpointsError
-from cockpit.demo.conversation import Answer, Reply
-from cockpit.demo.dialects import Body, Dialect, anthropic, chat, ollama, responses
-from cockpit.demo.exchange import BadRequestError, Exchange, Served, first_byte_ms, limited
+from cockpit.demo.answering import Answering, json_response
+from cockpit.demo.dialects import Body, Dialect, anthropic, chat, gemini, ollama, responses
+from cockpit.demo.exchange import BadRequestError, Exchange, Served
+from cockpit.demo.mishaps import ANY_RUN, Mishap, Mishaps, Planned
 from cockpit.demo.prices import LOCAL_MODEL
 
 MODELS = (
@@ -33,6 +32,7 @@ MODELS = (
     "gpt-6.1-sol",
     "gpt-6.1-terra",
 )
+GEMINI_MODELS = ("gemini-2.5-pro", "gemini-2.5-flash")
 LOCAL_MODELS = (LOCAL_MODEL,)
 
 CLIENT_MAX_BYTES = 64 * 1024 * 1024
@@ -55,6 +55,8 @@ class Provider:
         self._streaming = 0
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._mishaps = Mishaps()
+        self._answering = Answering(self.account, self._begun)
 
     async def __aenter__(self) -> "Provider":
         application = web.Application(client_max_size=CLIENT_MAX_BYTES)
@@ -82,6 +84,10 @@ class Provider:
         while len(self._served) < count or len(self._served) + self._streaming < begun:
             await self._changed.wait()
 
+    def plan(self, *mishaps: Mishap, run: str = ANY_RUN) -> None:
+        """Let these befall the coming model calls of a run, or of any run, in this order."""
+        self._mishaps.plan(run, mishaps)
+
     def report(self) -> Body:
         """What `GET /_served` answers; with `?count=N&begun=N` as soon as so many are there."""
         return {
@@ -95,13 +101,41 @@ class Provider:
         path, run = split_run(request.path)
         if path == "/_served":
             await self.until(*_waits(request))
-            return _json(self.report())
-        operation = self._routes().get((request.method, path))
+            return json_response(self.report())
+        if path == "/_plan" and request.method == "POST":
+            return await self._planned(request)
+        operation = self._operation(request.method, path)
         if operation is not None:
             return await operation(request, path, run)
         if request.method == "HEAD" and path == "/":
             return web.Response()
         return self._refused(request, path, run, 404, f"Not found: {request.method} {path}")
+
+    def _operation(
+        self, method: str, path: str
+    ) -> Callable[[web.Request, str, str], Awaitable[web.StreamResponse]] | None:
+        called = gemini.called(path)
+        if method == "POST" and called is not None:
+            return self._gemini_methods().get(called[1])
+        return self._routes().get((method, path))
+
+    def _gemini_methods(
+        self,
+    ) -> dict[str, Callable[[web.Request, str, str], Awaitable[web.StreamResponse]]]:
+        return {
+            "generateContent": partial(self._model_call, "gemini"),
+            "streamGenerateContent": partial(self._model_call, "gemini"),
+            "countTokens": partial(self._count, gemini),
+        }
+
+    async def _planned(self, request: web.Request) -> web.StreamResponse:
+        """`POST /_plan` with a `Planned`: for callers in another process."""
+        try:
+            planned = msgspec.json.decode(await request.read(), type=Planned)
+        except msgspec.DecodeError as error:
+            return json_response({"error": str(error)}, 400)
+        self.plan(*planned.mishaps, run=planned.run)
+        return json_response({"planned": len(planned.mishaps)})
 
     def _routes(
         self,
@@ -113,6 +147,7 @@ class Provider:
             ("POST", "/v1/responses"): partial(self._model_call, "responses"),
             ("POST", "/v1/responses/input_tokens"): partial(self._count, responses),
             ("GET", "/v1/models"): self._models,
+            ("GET", "/v1beta/models"): self._models,
             ("POST", "/api/chat"): partial(self._model_call, "ollama"),
             ("POST", "/api/generate"): self._generate,
             ("GET", "/api/ps"): self._loaded,
@@ -127,13 +162,14 @@ class Provider:
         exchange = Exchange(request, path, run, name, self._clock())
         body: Body | None = None
         try:
-            body = await _body(request)
+            exchange.received(await request.read())
+            body = await _body(request, path)
             return await self._answer(exchange, dialect, body)
         except BadRequestError as bad:
             exchange.status = 400
-            return _json(dialect.error(400, str(bad)), 400)
+            return json_response(dialect.error(400, str(bad)), 400)
         except (asyncio.CancelledError, ConnectionError):
-            exchange.cancelled = True
+            exchange.left()
             raise
         finally:
             if name == "ollama" and exchange.reply is not None and body is not None:
@@ -146,56 +182,14 @@ class Provider:
             conversation = dialect.read(body)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BadRequestError(f"the request is malformed: {error!r}") from error
+        exchange.understood(conversation)
         script = scripts.choose(conversation, exchange.request.headers.get(scripts.HEADER))
-        answer, cut = limited(script(conversation), conversation)
-        if conversation.limit == 0 and conversation.stream:
-            raise BadRequestError("max_tokens: 0 cannot be used with streaming.")
-        exchange.reply = reply = self._billed(exchange, dialect, body, answer, cut)
-        await asyncio.sleep(first_byte_ms(body, answer) / 1000)
-        if not conversation.stream:
-            await asyncio.sleep(reply.tokens.output / answer.tokens_per_s)
-            exchange.output = reply.tokens.output
-            return _json(dialect.whole(body, reply), headers=self._headers())
-        return await self._stream(exchange, dialect, body, reply)
-
-    def _billed(
-        self, exchange: Exchange, dialect: Dialect, body: Body, answer: Answer, cut: bool
-    ) -> Reply:
-        visible = exchange.at + answer.first_byte_ms
-        try:
-            prompt = dialect.bill(body, self.account, exchange.at, visible)
-        except BadBreakpointsError as error:
-            raise BadRequestError(str(error)) from error
-        output = 0 if body.get("max_tokens") == 0 else answer.output
-        lifetimes = self.account.lifetimes_s()
-        wires = ("5m", "1h") if exchange.name == "anthropic" else ("30m", "12h")
-        return Reply(
-            id=dialect.new_id(),
-            model=str(body["model"]),
-            created=exchange.at,
-            answer=answer,
-            call_ids=tuple(dialect.new_call_id() for _ in answer.calls),
-            tokens=prompt + Tokens(output=output, reasoning=min(answer.reasoning, output)),
-            lifetimes_s=(lifetimes[wires[0]], lifetimes[wires[1]]),
-            cut=cut,
-        )
-
-    async def _stream(
-        self, exchange: Exchange, dialect: Dialect, body: Body, reply: Reply
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={"Content-Type": dialect.CONTENT_TYPE, **self._headers()}
-        )
-        await response.prepare(exchange.request)
-        started = time.monotonic()
-        for chunk in dialect.stream(body, reply):
-            due = started + chunk.output / reply.answer.tokens_per_s
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await response.write(chunk.data)
-            exchange.output = chunk.output
-            self._begun(exchange)
-        await response.write_eof()
-        return response
+        mishap = self._mishaps.next(exchange.run, conversation)
+        if mishap is not None:
+            refused = await self._answering.refuse(exchange, dialect, mishap)
+            if refused is not None:
+                return refused
+        return await self._answering.answer(exchange, dialect, body, conversation, script, mishap)
 
     def _begun(self, exchange: Exchange) -> None:
         """An answer has begun with its first words, not with its headers."""
@@ -203,11 +197,6 @@ class Provider:
             exchange.streaming = True
             self._streaming += 1
             self._wake()
-
-    def _headers(self) -> dict[str, str]:
-        lifetimes = self.account.lifetimes_s()
-        told = ", ".join(f"{name}={seconds:g}s" for name, seconds in lifetimes.items())
-        return {"x-demo-cache-lifetimes": told}
 
     def _record(self, served: Served) -> None:
         self._served.append(served)
@@ -226,25 +215,27 @@ class Provider:
         name = guess_dialect(path, request.headers)
         now = self._clock()
         self._record(Served(at=now, ended=now, dialect=name, path=path, run=run, status=status))
-        return _json(DIALECTS[name].error(status, message), status)
+        return json_response(DIALECTS[name].error(status, message), status)
 
     async def _count(
         self, dialect: ModuleType, request: web.Request, path: str, run: str
     ) -> web.StreamResponse:
         try:
-            return _json(dialect.count(await _body(request)))
+            return json_response(dialect.count(await _body(request, path)))
         except (BadRequestError, KeyError, TypeError, AttributeError) as error:
             return self._refused(request, path, run, 400, str(error))
 
     async def _models(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
+        if path.startswith("/v1beta/"):
+            return json_response(gemini.model_list(GEMINI_MODELS))
         if guess_dialect(path, request.headers) == "anthropic":
-            return _json(anthropic.model_list(MODELS))
-        return _json(chat.model_list(MODELS))
+            return json_response(anthropic.model_list(MODELS))
+        return json_response(chat.model_list(MODELS))
 
     async def _generate(self, request: web.Request, path: str, run: str) -> web.StreamResponse:
         """Only the form that keeps a model warm: a model and no prompt."""
         try:
-            body = await _body(request)
+            body = await _body(request, path)
         except BadRequestError as error:
             return self._refused(request, path, run, 400, str(error))
         if body.get("prompt") or "model" not in body:
@@ -253,13 +244,13 @@ class Provider:
         self.account.resident(model).end(now, ollama.keep_alive_ms(body, self.account))
         created = ollama.rfc3339(now)
         done = {"response": "", "done": True, "done_reason": "load"}
-        return _json({"model": model, "created_at": created, **done})
+        return json_response({"model": model, "created_at": created, **done})
 
     async def _loaded(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
-        return _json(ollama.process_list(self.account, self._clock()))
+        return json_response(ollama.process_list(self.account, self._clock()))
 
     async def _tags(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
-        return _json(ollama.tag_list(LOCAL_MODELS))
+        return json_response(ollama.tag_list(LOCAL_MODELS))
 
     async def _greet(self, request: web.Request, path: str, run: str) -> web.StreamResponse:  # noqa: ARG002
         return web.Response(text="cockpit's simulated provider; see /_served")
@@ -269,6 +260,7 @@ DIALECTS: dict[str, Dialect] = {
     "anthropic": cast("Dialect", anthropic),
     "chat": cast("Dialect", chat),
     "responses": cast("Dialect", responses),
+    "gemini": cast("Dialect", gemini),
     "ollama": cast("Dialect", ollama),
 }
 
@@ -286,6 +278,8 @@ def guess_dialect(path: str, headers: Any) -> str:  # noqa: ANN401 - any mapping
     """Whose error shape an unknown route gets."""
     if path.startswith("/api/"):
         return "ollama"
+    if path.startswith("/v1beta"):
+        return "gemini"
     if "anthropic-version" in headers or path.startswith("/v1/messages"):
         return "anthropic"
     return "responses" if path.startswith("/v1/responses") else "chat"
@@ -297,23 +291,21 @@ def _waits(request: web.Request) -> tuple[int, int]:
     return count, begun
 
 
-async def _body(request: web.Request) -> Body:
+async def _body(request: web.Request, path: str) -> Body:
+    """The JSON of a request; what Gemini says in the path is added to it."""
     try:
         body = msgspec.json.decode(await request.read())
     except msgspec.DecodeError as error:
         raise BadRequestError(f"the body is no JSON: {error}") from error
+    called = gemini.called(path)
+    if isinstance(body, dict) and called is not None:
+        model, method = called
+        body = {**body, "model": model, "stream": method == "streamGenerateContent"}
+        if body["stream"] and request.query.get("alt") != "sse":
+            raise BadRequestError("streams are told as alt=sse only")
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise BadRequestError("model: Field required")
     return body
-
-
-def _json(body: Body, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body),
-        status=status,
-        content_type="application/json",
-        headers=headers,
-    )
 
 
 async def serve(time_scale: float) -> None:

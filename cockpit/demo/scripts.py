@@ -7,8 +7,15 @@ what the user said, else it is `loop`.
 import re
 from collections.abc import Callable
 
-from cockpit.demo.conversation import Answer, Call, Conversation
-from cockpit.demo.offered import AGENT_TOOLS, find, shell, wait_on, write
+from cockpit.demo.conversation import (
+    Answer,
+    Call,
+    Conversation,
+    canonical,
+    count_tokens,
+    instance,
+)
+from cockpit.demo.offered import AGENT_TOOLS, WEB_SEARCH, delegate_to, find, shell, wait_on, write
 
 Script = Callable[[Conversation], Answer]
 
@@ -20,6 +27,8 @@ _CONTINUED = re.compile(r"continues after step (\d+)")
 
 def choose(conversation: Conversation, header: str | None = None) -> Script:
     """The script for a request; an unknown name falls through to the next rule."""
+    if conversation.schema is not None:
+        return structured
     if header in SCRIPTS:
         return SCRIPTS[header]
     for text in reversed(conversation.user_texts()):
@@ -64,9 +73,41 @@ def text(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets 
     return Answer("Look at the project and keep a note")
 
 
+def structured(conversation: Conversation) -> Answer:
+    """The JSON that an agent asks for beside its work: a title, a route, who speaks next."""
+    return Answer(canonical(instance(conversation.schema or {})))
+
+
 def slow(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation
     """A long answer, slowly: something to cancel."""
     return Answer("This takes a while. " * 400, tokens_per_s=20.0)
+
+
+def think(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation
+    """An answer that was thought about, visibly where the wire shows it."""
+    thinking = "The note can stay as it is, because nothing that it says has changed. " * 6
+    reasoning = count_tokens(thinking) + 40
+    return Answer(
+        "Nothing to do.", (), reasoning, first_byte_ms=20, tokens_per_s=2_000.0, thinking=thinking
+    )
+
+
+def search(conversation: Conversation) -> Answer:
+    """An answer for which the provider searches the web twice, where the agent lets it."""
+    offered = find(conversation, WEB_SEARCH) is not None
+    return Answer("Nothing new since last week.", searches=2 if offered else 0)
+
+
+def delegate(conversation: Conversation) -> Answer:
+    """One sub-agent, waited for where it must be, then a report."""
+    tool, wait = find(conversation, *AGENT_TOOLS), find(conversation, "wait_agent")
+    match conversation.step():
+        case 0 if tool is not None:
+            return Answer("I let a sub-agent look.", (delegate_to(tool, "[[loop]] Look around"),))
+        case 1 if wait is not None:
+            waiting = Call(wait.name, {"timeout_ms": 60_000}, namespace=wait.namespace)
+            return Answer("I wait for it.", (waiting,))
+    return Answer("The sub-agent is done, and so am I.")
 
 
 def sleep(conversation: Conversation) -> Answer:
@@ -219,6 +260,9 @@ SCRIPTS: dict[str, Script] = {
         loop,
         text,
         slow,
+        think,
+        search,
+        delegate,
         sleep,
         port,
         watch,

@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 import anthropic
+import msgspec
 import ollama
 import openai
 import pytest
@@ -272,7 +273,7 @@ async def test_a_cancelled_stream_is_recorded_with_what_was_sent(provider, claud
     assert 0 < served.tokens.output < 500
 
 
-async def test_a_cancelled_request_without_stream_is_recorded_too(provider, claude):
+async def test_a_cancelled_request_without_stream_is_billed_for_what_was_written(provider, claude):
     asking = asyncio.create_task(
         claude.with_options(timeout=0.6).messages.create(**claude_request("[[slow]]"))
     )
@@ -280,7 +281,8 @@ async def test_a_cancelled_request_without_stream_is_recorded_too(provider, clau
         await asking
     await asyncio.wait_for(provider.until(1), 10)
     (served,) = provider.served()
-    assert (served.cancelled, served.tokens.output) == (True, 0)
+    assert (served.cancelled, served.ended_by) == (True, "client")
+    assert 0 < served.tokens.output < 20
 
 
 @pytest.mark.parametrize(
@@ -327,3 +329,86 @@ async def test_served_is_readable_over_http(provider, claude):
     (served,) = report["served"]
     assert (served["run"], served["dialect"], served["status"]) == ("parser", "anthropic", 200)
     assert served["tokens"]["cache_write_5m"] > 1000
+
+
+def gemini_request(text="look", **more):
+    parts = [{"text": HANDBOOK}]
+    tool = {"name": "run_shell_command", "parametersJsonSchema": TOOL}
+    return {
+        "contents": [{"role": "user", "parts": [{"text": text}]}],
+        "systemInstruction": {"parts": parts},
+        "tools": [{"functionDeclarations": [tool]}],
+        **more,
+    }
+
+
+def gemini_tokens(usage):
+    read, thoughts = usage.get("cachedContentTokenCount", 0), usage.get("thoughtsTokenCount", 0)
+    return Tokens(
+        input=usage["promptTokenCount"] - read,
+        cache_read=read,
+        output=usage["candidatesTokenCount"] + thoughts,
+        reasoning=thoughts,
+    )
+
+
+async def test_gemini_caches_by_itself_and_tells_usage_in_every_chunk(provider, clock):
+    base = f"{provider.url}/run/g/v1beta/models/gemini-2.5-pro"
+    seen = []
+    async with aiohttp.ClientSession() as session:
+        for wait in (0, 1_000, 5 * MINUTE):
+            clock.now += wait
+            url = f"{base}:streamGenerateContent?alt=sse"
+            async with session.post(url, json=gemini_request()) as response:
+                lines = (await response.read()).split(b"\r\n\r\n")
+            answers = [msgspec.json.decode(line.removeprefix(b"data: ")) for line in lines if line]
+            assert all("usageMetadata" in answer for answer in answers)
+            parts = [part for a in answers for part in a["candidates"][0]["content"]["parts"]]
+            (call,) = [part["functionCall"] for part in parts if "functionCall" in part]
+            assert (call["name"], call["args"]) == ("run_shell_command", {"command": "ls -la"})
+            assert answers[-1]["candidates"][0]["finishReason"] == "STOP"
+            seen.append(gemini_tokens(answers[-1]["usageMetadata"]))
+        counting = {"generateContentRequest": gemini_request()}
+        async with session.post(f"{base}:countTokens", json=counting) as response:
+            counted = (await response.json())["totalTokens"]
+    assert [tokens.cache_read > 1024 for tokens in seen] == [False, True, False]
+    assert [served.tokens for served in provider.served()] == seen
+    assert counted == seen[0].prompt
+
+
+async def test_gemini_without_stream_thinks_and_answers_in_json(provider):
+    base = f"{provider.url}/v1beta/models"
+    schema = {"type": "OBJECT", "properties": {"next": {"enum": ["user", "model"]}}}
+    settings = {"generationConfig": {"responseJsonSchema": schema}}
+    async with aiohttp.ClientSession() as session:
+        url = f"{base}/gemini-2.5-flash:generateContent"
+        async with session.post(url, json=gemini_request("[[think]]")) as response:
+            thought = await response.json()
+        async with session.post(url, json=gemini_request(**settings)) as response:
+            chosen = await response.json()
+        async with session.get(base) as response:
+            listed = await response.json()
+    parts = thought["candidates"][0]["content"]["parts"]
+    assert [part.get("thought", False) for part in parts] == [True, False]
+    assert gemini_tokens(thought["usageMetadata"]) == provider.served()[0].tokens
+    assert msgspec.json.decode(chosen["candidates"][0]["content"]["parts"][0]["text"]) == {
+        "next": "user"
+    }
+    assert listed["models"][0]["name"] == "models/gemini-2.5-pro"
+
+
+async def test_gemini_counts_a_tool_round_as_the_same_conversation(provider):
+    url = f"{provider.url}/v1beta/models/gemini-2.5-pro:generateContent"
+    request = gemini_request()
+    async with aiohttp.ClientSession() as session:
+        for _ in range(4):
+            async with session.post(url, json=request) as response:
+                content = (await response.json())["candidates"][0]["content"]
+            request["contents"].append(content)
+            results = [
+                {"functionResponse": {"name": call["name"], "response": {"output": "done"}}}
+                for call in (part.get("functionCall") for part in content["parts"])
+                if call
+            ]
+            request["contents"].append({"role": "user", "parts": results})
+    assert content["parts"][0]["text"].startswith("Done")

@@ -39,7 +39,8 @@ def tools(body: Body) -> Iterator[Tool]:
     """Tools of a Chat or an Ollama request."""
     for tool in body.get("tools") or []:
         function = tool.get("function") or {}
-        yield Tool(str(function.get("name", "")), function.get("parameters") or {})
+        name, schema = str(function.get("name", "")), function.get("parameters") or {}
+        yield Tool(name, schema, description=str(function.get("description", "")))
 
 
 def _said(messages: Iterable[Body]) -> Iterator[Said]:
@@ -160,8 +161,8 @@ def _head(reply: Reply, kind: str) -> Body:
 
 def stream(body: Body, reply: Reply) -> Iterator[Chunk]:
     head = _head(reply, "chat.completion.chunk")
-    written = 0
-    yield _delta(head, written, {"role": "assistant", "content": ""})
+    written = reply.tokens.reasoning
+    yield _delta(head, 0, {"role": "assistant", "content": ""})
     for text in pieces(reply.answer.text):
         written = min(written + count_tokens(text), reply.tokens.output)
         yield _delta(head, written, {"content": text})
@@ -186,6 +187,10 @@ def _data(data: Body, output: int) -> Chunk:
 def error(status: int, message: str) -> Body:
     kind = "invalid_request_error" if status < 500 else "server_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+def broken(status: int, message: str) -> bytes:
+    return f"data: {canonical(error(status, message))}\n\n".encode()
 
 
 def model_list(models: Iterable[str]) -> Body:

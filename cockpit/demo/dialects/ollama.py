@@ -131,13 +131,18 @@ def _line(reply: Reply, message: Body) -> Body:
 
 def whole(body: Body, reply: Reply) -> Body:
     message: Body = {"content": reply.answer.text}
+    if reply.answer.thinking:
+        message["thinking"] = reply.answer.thinking
     if reply.answer.calls:
         message["tool_calls"] = _calls(reply)
     return {**_line(reply, message), **_last(body, reply)}
 
 
 def stream(body: Body, reply: Reply) -> Iterator[Chunk]:
-    written = 0
+    written = reply.tokens.reasoning - count_tokens(reply.answer.thinking)
+    for text in pieces(reply.answer.thinking):
+        written += count_tokens(text)
+        yield _chunk(_line(reply, {"thinking": text}), written)
     for text in pieces(reply.answer.text):
         written = min(written + count_tokens(text), reply.tokens.output)
         yield _chunk(_line(reply, {"content": text}), written)
@@ -152,6 +157,10 @@ def _chunk(data: Body, output: int) -> Chunk:
 
 def error(status: int, message: str) -> Body:  # noqa: ARG001 - every dialect takes the status
     return {"error": message}
+
+
+def broken(status: int, message: str) -> bytes:
+    return canonical(error(status, message)).encode() + b"\n"
 
 
 def rfc3339(at: int) -> str:

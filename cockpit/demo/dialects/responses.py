@@ -25,6 +25,7 @@ from cockpit.demo.dialects import Body, chat
 CONTENT_TYPE = "text/event-stream"
 
 ADDITIONAL_TOOLS = "additional_tools"
+WEB_SEARCH = "web_search"
 
 error = chat.error
 
@@ -46,13 +47,16 @@ def _tools(body: Body) -> Iterator[Tool]:
             yield from _flat_tools(item.get("tools"))
 
 
-def _flat_tools(tools: Iterable[Body] | None) -> Iterator[Tool]:
+def _flat_tools(tools: Iterable[Body] | None, namespace: str = "") -> Iterator[Tool]:
     for tool in tools or []:
         match tool.get("type"):
             case "namespace":
-                yield from _flat_tools(tool.get("tools"))
+                yield from _flat_tools(tool.get("tools"), str(tool.get("name", "")))
             case "function":
-                yield Tool(str(tool.get("name", "")), tool.get("parameters") or {})
+                name, schema = str(tool.get("name", "")), tool.get("parameters") or {}
+                yield Tool(name, schema, namespace=namespace)
+            case "web_search" | "web_search_preview":
+                yield Tool(WEB_SEARCH, {})
             case "custom":
                 yield Tool(str(tool.get("name", "")), {}, freeform=True)
 
@@ -182,8 +186,16 @@ def _message_item(reply: Reply, text: str) -> Body:
     }
 
 
+def _search_item(reply: Reply, number: int) -> Body:
+    unique = f"{reply.id.replace('resp_', 'ws_')}{number}"
+    action = {"type": "search", "query": "what is new"}
+    return {"type": "web_search_call", "id": unique, "status": "completed", "action": action}
+
+
 def _call_item(call_id: str, call: Call) -> Body:
     item: Body = {"call_id": call_id, "name": call.name, "status": "completed"}
+    if call.namespace:
+        item["namespace"] = call.namespace
     if call.freeform:
         unique = call_id.replace("call_", "ctc_")
         return {"type": "custom_tool_call", "id": unique, "input": call.arguments["input"], **item}
@@ -193,7 +205,8 @@ def _call_item(call_id: str, call: Call) -> Body:
 
 
 def _output_items(reply: Reply) -> list[Body]:
-    made = [_message_item(reply, reply.answer.text)] if reply.answer.text else []
+    made = [_search_item(reply, number) for number in range(reply.answer.searches)]
+    made += [_message_item(reply, reply.answer.text)] if reply.answer.text else []
     return made + [_call_item(call_id, call) for call_id, call in reply.numbered_calls()]
 
 
@@ -236,13 +249,19 @@ def stream(body: Body, reply: Reply) -> Iterator[Chunk]:
 
     yield event(0, "response.created", response=_head(body, reply))
     yield event(0, "response.in_progress", response=_head(body, reply))
-    written = 0
+    written = reply.tokens.reasoning
     for index, item in enumerate(_output_items(reply)):
         for kind, data, size in _item_events(item):
             written = min(written + size, reply.tokens.output)
             yield event(written, kind, output_index=index, **data)
     finished = whole(body, reply)
     yield event(reply.tokens.output, f"response.{finished['status']}", response=finished)
+
+
+def broken(status: int, message: str) -> bytes:  # noqa: ARG001 - every dialect takes the status
+    failed = {"status": "failed", "error": {"code": "server_error", "message": message}}
+    event = {"type": "response.failed", "response": {"object": "response", **failed}}
+    return f"event: response.failed\ndata: {canonical(event)}\n\n".encode()
 
 
 _STREAMED = {
@@ -253,10 +272,15 @@ _STREAMED = {
 
 def _item_events(item: Body) -> Iterator[tuple[str, Body, int]]:
     message = item["type"] == "message"
-    empty: Body = {"content": []} if message else {_STREAMED[item["type"]][0]: ""}
+    empty: Body = {"content": []} if message else {}
+    if item["type"] in _STREAMED:
+        empty = {_STREAMED[item["type"]][0]: ""}
     started = {**item, "status": "in_progress", **empty}
     yield "response.output_item.added", {"item": started}, 0
-    yield from _text_events(item) if message else _call_events(item)
+    if message:
+        yield from _text_events(item)
+    elif item["type"] in _STREAMED:
+        yield from _call_events(item)
     yield "response.output_item.done", {"item": item}, 0
 
 
