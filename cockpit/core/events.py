@@ -133,6 +133,12 @@ class SessionLinked(Event, frozen=True, tag="session_linked"):
     found: str
 
 
+class SessionNamed(Event, frozen=True, tag="session_named"):
+    """A call at the gateway bore this session of the agent's own; said once for each."""
+
+    session: str
+
+
 # --- what was said
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 from cockpit.core.budget import AtZero, Budget
 from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_count, parse_duration
+from cockpit.journal.providers import NAME, ProviderSettings
 
 
 class SettingsError(Exception):
@@ -50,7 +52,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     cost, shown in the header. `timezone`: IANA name for days, empty for the machine's. `poll`:
     seconds between looks where the file system reports no changes. `agents`: which agents to look
     for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
-    found, `budgets` for one agent's. `keys`: another key per command id.
+    found, `budgets` for one agent's. `keys`: another key per command id. `providers`: where models
+    are, beside those that cockpit knows.
     """
 
     theme: str = "cockpit"
@@ -64,6 +67,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     budget: BudgetSettings = BudgetSettings()
     budgets: dict[str, BudgetSettings] = {}
     keys: dict[str, str] = {}
+    providers: dict[str, ProviderSettings] = {}
 
     def budget_for(self, agent: str) -> Budget | None:
         """The caps of a run that nobody capped by hand."""
@@ -104,13 +108,14 @@ def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
     ]
     if isinstance(table.get("budget"), dict):
         parts.append(("budget", table["budget"], caps))
-    budgets = table.get("budgets")
-    if isinstance(budgets, dict):
-        parts += [
-            (f"budgets.{name}", entries, caps)
-            for name, entries in budgets.items()
-            if isinstance(entries, dict)
-        ]
+    for group, accepted in (("budgets", caps), ("providers", ProviderSettings.__struct_fields__)):
+        tables = table.get(group)
+        if isinstance(tables, dict):
+            parts += [
+                (f"{group}.{name}", entries, accepted)
+                for name, entries in tables.items()
+                if isinstance(entries, dict)
+            ]
     for prefix, entries, accepted in parts:
         for key in entries:
             if key not in accepted:
@@ -142,6 +147,8 @@ def _check_amounts(path: Path, text: str, settings: Settings) -> None:
         ("day_cap", lambda: settings.day_cap and parse_money(settings.day_cap)),
         ("budget", settings.budget.budget),
         *((name, budget.budget) for name, budget in settings.budgets.items()),
+        *((name, provider.check) for name, provider in settings.providers.items()),
+        *((name, partial(_check_name, name)) for name in settings.providers),
     ]
     for key, check in checks:
         try:
@@ -150,3 +157,8 @@ def _check_amounts(path: Path, text: str, settings: Settings) -> None:
             raise SettingsError(f"{path}:{_line(text, key)}: {key}: {error}") from error
     if settings.poll < 1:
         raise SettingsError(f"{path}:{_line(text, 'poll')}: poll: at least 1 second")
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValueError("a provider's name is letters, digits, dots, - and _")
