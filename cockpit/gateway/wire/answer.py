@@ -94,22 +94,24 @@ class Answer:
 
     def _estimate(self, cut: bool) -> tuple[Tokens, str]:
         seen = self.observed()
-        unseen = max(UNSEEN, self.asked.unseen - seen.reasoning)
+        if self.complete and self.tokens.output:
+            return seen, f"{self._why(cut)}; {self._input_rule()}; output: as the provider told"
+        unseen = max(0 if self.complete else UNSEEN, self.asked.unseen - seen.reasoning)
         guess = math.ceil(self._seen() * MARGIN) + unseen
         if self.asked.max_output is not None:
             guess = min(guess, self.asked.max_output)
-        rule = (
-            f"{AS_TOLD if self.input_told else UPPER_BOUND}; "
-            f"output: bytes seen / {BYTES_PER_TOKEN} x {MARGIN} + {unseen} not yet sent"
-        )
+        rule = f"{self._input_rule()}; output: bytes seen / {BYTES_PER_TOKEN} x {MARGIN} + {unseen} not yet sent"
         tokens = self._with_output(max(guess, seen.output), seen.reasoning)
         return tokens, f"{self._why(cut)}; {rule}"
+
+    def _input_rule(self) -> str:
+        return AS_TOLD if self.input_told else UPPER_BOUND
 
     def _why(self, cut: bool) -> str:
         if self.failure:
             return f"the stream told an error ({self.failure})"
         if self.complete:
-            return "the answer told no usage"
+            return "the answer did not tell all usage"
         if self.opaque or (self.unknown and not self.read and not cut):
             return "the answer could not be read"
         return "broken off" if cut else "ended without its last event"

@@ -7,7 +7,7 @@ import msgspec
 
 from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.anthropic_answer import AnthropicAnswer
-from cockpit.gateway.wire.contents import Contents
+from cockpit.gateway.wire.contents import FOR_SCHEMA, FOR_SEARCH, FOR_SERVER_TOOL, Contents
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import framing_of
 from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
@@ -66,9 +66,9 @@ class Anthropic:
     def meter(
         self,
         asked: Asked,
-        body: bytes,
+        body: bytes,  # noqa: ARG002 - a dialect
         status: int,
-        content_type: str,  # noqa: ARG002 - a dialect
+        content_type: str,
     ) -> Meter:
         if not asked.paid:
             return FreeMeter(asked)
@@ -106,19 +106,19 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
     for message in rows(body.get("messages")):
         contents.message()
         _read_message(contents, lifetimes, table(message))
-    most = limit(body.get("max_tokens"))
+    searches = _unseen_parts(contents, body)
     return Asked(
         dialect="anthropic",
         path=path,
         model=word(body.get("model")),
         stream=body.get("stream") is True,
         prompt=contents.prompt(),
-        max_output=most,
+        max_output=limit(body.get("max_tokens")),
         lifetime="1h" if "1h" in lifetimes else "5m" if "5m" in lifetimes else "",
         tier="fast" if body.get("speed") == "fast" else "",
         geo=word(body.get("inference_geo")),
         session=_session(headers),
-        searches=sum(_searches(table(tool)) for tool in rows(body.get("tools"))),
+        searches=searches,
         unseen=_unseen(body),
         composition=contents.composition(),
     )
@@ -180,6 +180,19 @@ def _read_media(contents: Contents, origin: str, part: Table) -> None:
         case _:
             kind = "image/" if part.get("type") == "image" else ""
             contents.media(media.named("anthropic", kind))
+
+
+def _unseen_parts(contents: Contents, body: Table) -> int:
+    """Adds what the request makes the provider put in; gives the number of searches allowed."""
+    tools = [table(tool) for tool in rows(body.get("tools"))]
+    served = [tool for tool in tools if tool.get("type") not in {None, "custom"}]
+    served += rows(body.get("mcp_servers"))
+    contents.unseen(FOR_SERVER_TOOL * len(served))
+    if table(body.get("output_config")).get("format") or body.get("output_format"):
+        contents.unseen(FOR_SCHEMA)
+    searches = sum(_searches(tool) for tool in tools)
+    contents.unseen(FOR_SEARCH * searches)
+    return searches
 
 
 def _searches(tool: Table) -> int:

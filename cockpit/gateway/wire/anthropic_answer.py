@@ -20,6 +20,7 @@ class _Event(Struct, gc=False):
     content_block: Any = None
     usage: Any = None
     error: Any = None
+    content: Any = None
     id: Any = None
     model: Any = None
 
@@ -48,6 +49,7 @@ class AnthropicAnswer(Answer):
                 self.complete = True
             case "message":
                 self._head(event.id, event.model)
+                self.shown += size(event.content)
                 self._usage(event.usage)
                 self.complete = True
                 self.final = told(table(event.usage).get("output_tokens")) is not None

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.chat_answer import ChatAnswer, StrippedMeter
-from cockpit.gateway.wire.contents import Contents
+from cockpit.gateway.wire.contents import FOR_SCHEMA, FOR_SEARCH, FOR_SERVER_TOOL, Contents
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import events, framing_of
 from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
@@ -69,9 +69,9 @@ class Chat:
     def meter(
         self,
         asked: Asked,
-        body: bytes,
+        body: bytes,  # noqa: ARG002 - a dialect
         status: int,
-        content_type: str,  # noqa: ARG002 - a dialect
+        content_type: str,
     ) -> Meter:
         if not asked.paid:
             return FreeMeter(asked)
@@ -135,14 +135,14 @@ def tier_asked(body: Table) -> str:
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
     contents = Contents()
     lifetimes: set[object] = {lifetime_asked(body)}
+    model = word(body.get("model"))
     contents.tools(body.get("tools") or body.get("functions"))
-    contents.add("system", body.get("response_format"))
+    _unseen_parts(contents, body)
     for message in rows(body.get("messages")):
         contents.message()
-        read_message(contents, lifetimes, table(message))
+        _read_message(contents, lifetimes, table(message), model)
     for text in ("prompt", "suffix", "input"):
         contents.add("user", body.get(text))
-    model = word(body.get("model"))
     effort = body.get("reasoning_effort") or table(body.get("reasoning")).get("effort")
     options = table(body.get("stream_options"))
     return Asked(
@@ -161,6 +161,17 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
     )
 
 
+def _unseen_parts(contents: Contents, body: Table) -> None:
+    """Adds what the request makes the provider put in."""
+    shape = body.get("response_format")
+    if shape:
+        contents.add("system", shape)
+        contents.unseen(FOR_SCHEMA)
+    served = [tool for tool in rows(body.get("tools")) if table(tool).get("type") != "function"]
+    searches = len(rows(body.get("plugins"))) + (body.get("web_search_options") is not None)
+    contents.unseen(FOR_SERVER_TOOL * len(served) + FOR_SEARCH * searches)
+
+
 def _most(path: str, body: Table) -> int | None:
     if path.rstrip("/").endswith("embeddings"):
         return 0
@@ -168,8 +179,7 @@ def _most(path: str, body: Table) -> int | None:
     return limit(body.get("max_tokens")) if newer is None else newer
 
 
-def read_message(contents: Contents, lifetimes: set[object], message: Table) -> None:
-    """Adds a message of Chat or of Ollama."""
+def _read_message(contents: Contents, lifetimes: set[object], message: Table, model: str) -> None:
     role = message.get("role")
     origin = {
         "system": "system",
@@ -181,7 +191,8 @@ def read_message(contents: Contents, lifetimes: set[object], message: Table) -> 
     content = message.get("content")
     if isinstance(content, list):
         for part in content:
-            _read_part(contents, lifetimes, origin, table(part))
+            _mark(lifetimes, table(part))
+            _read_part(contents, origin, table(part), model)
     else:
         contents.add(origin, content)
     for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking"):
@@ -192,28 +203,27 @@ def read_message(contents: Contents, lifetimes: set[object], message: Table) -> 
     contents.add("assistant", message.get("function_call"))
 
 
-def _read_part(contents: Contents, lifetimes: set[object], origin: str, part: Table) -> None:
+def _mark(lifetimes: set[object], part: Table) -> None:
+    """Anthropic's models have their marks on this wire too."""
     control = part.get("cache_control")
     if isinstance(control, dict):
         lifetimes.add(control.get("ttl") or "5m")
+
+
+def _read_part(contents: Contents, origin: str, part: Table, model: str) -> None:
     match part.get("type"):
         case "image_url":
             image = table(part.get("image_url")) or {"url": part.get("image_url")}
-            contents.media(media.of_url("chat", image.get("url"), image.get("detail")))
+            contents.media(media.of_url("chat", image.get("url"), image.get("detail"), model))
         case "input_audio":
             sound = table(part.get("input_audio"))
             contents.media(media.of_kind("chat", "audio/", sound.get("data")))
         case "file":
-            data = table(part.get("file")).get("file_data")
-            contents.media(_document(data))
+            contents.media(media.document("chat", table(part.get("file")).get("file_data")))
         case "text":
             contents.add(origin, part.get("text"))
         case _:
             contents.add(origin, part)
-
-
-def _document(data: object) -> int:
-    return media.of_url("chat", data) if isinstance(data, str) else media.named("chat")
 
 
 def _limited(given: Members, granted: int | None) -> Members:

@@ -106,6 +106,7 @@ class ChatAnswer(Answer):
         elif choice.text is not None:
             self.shown += size(choice.text)
         elif choice.message is not None:
+            self.shown += size(choice.message)
             self._finished = self.complete = True
         if choice.finish_reason is not None:
             self._finished = True

@@ -7,10 +7,20 @@ from cockpit.gateway.wire.untrusted import size
 
 BYTES_PER_TOKEN = 3
 SAFETY = 1.15
+FRAME = 256
+"""Tokens that some providers put in front of every request."""
 PER_MESSAGE = 16
 """Tokens that frame a message: role, separators, the ids of calls."""
 FOR_TOOLS = 1_000
-"""Tokens of the instructions a provider adds when tools are offered (Anthropic: 290 to 804)."""
+"""Instructions a provider adds when tools are offered (Anthropic: 290 to 804)."""
+FOR_SCHEMA = 1_000
+"""Instructions a provider adds for an output of a given shape."""
+FOR_SERVER_TOOL = 10_000
+"""Instructions and results of a tool that runs at the provider, whose text no request shows."""
+FOR_SEARCH = 40_000
+"""Tokens a search puts into the prompt, read again by each later one; the most seen per search."""
+FOR_HISTORY = 272_000
+"""A conversation or cache that the provider keeps and the request only names."""
 
 READERS = frozenset(
     {
@@ -22,11 +32,11 @@ READERS = frozenset(
 
 
 class Contents:
-    """Collects the parts of one request; `results` knows which call a tool result answers."""
+    """Collects the parts of one request in the order in which they were said."""
 
     def __init__(self) -> None:
         self._bytes: dict[str, int] = {}
-        self._media = self._messages = 0
+        self._media = self._messages = self._unseen = 0
         self._tools = False
         self._readers: set[str] = set()
 
@@ -41,6 +51,10 @@ class Contents:
     def message(self) -> None:
         """Counts the frame of one more message."""
         self._messages += 1
+
+    def unseen(self, tokens: int) -> None:
+        """Adds tokens that the provider will put in and the request does not show."""
+        self._unseen += tokens
 
     def tools(self, offered: object) -> None:
         """Adds the tools that are offered."""
@@ -57,6 +71,10 @@ class Contents:
         """The origin of a call's result."""
         return "files" if isinstance(call, str) and call in self._readers else "tool_results"
 
+    def result_by(self, name: object) -> str:
+        """The origin of a result of the tool of this name."""
+        return "files" if isinstance(name, str) and is_reader(name) else "tool_results"
+
     def composition(self) -> Composition:
         """Every part in tokens."""
         parts = {name: tokens_of(count) for name, count in self._bytes.items()}
@@ -64,8 +82,8 @@ class Contents:
 
     def prompt(self) -> int:
         """All of it and what frames it, as an upper bound."""
-        frames = PER_MESSAGE * (self._messages + 1) + (FOR_TOOLS if self._tools else 0)
-        return self.composition().total + frames
+        frames = FRAME + PER_MESSAGE * self._messages + (FOR_TOOLS if self._tools else 0)
+        return self.composition().total + frames + self._unseen
 
 
 def is_reader(name: str) -> bool:

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from cockpit.gateway.wire.anthropic import Anthropic
 from cockpit.gateway.wire.chat import Chat
 from cockpit.gateway.wire.dialect import Asked, Dialect, DialectName
+from cockpit.gateway.wire.gemini import Gemini
+from cockpit.gateway.wire.ollama import Ollama
 from cockpit.gateway.wire.responses import Responses
 
 DIALECTS: dict[DialectName, Dialect] = {
     "anthropic": Anthropic(),
     "chat": Chat(),
     "responses": Responses(),
+    "gemini": Gemini(),
+    "ollama": Ollama(),
 }
 """Every wire by name."""
 
@@ -35,4 +39,4 @@ def _in_order(headers: Mapping[str, str]) -> list[Dialect]:
     names = {name.lower() for name in headers}
     anthropic = bool(names & {"anthropic-version", "x-api-key", "anthropic-beta"})
     first: list[DialectName] = ["anthropic", "chat"] if anthropic else ["chat", "anthropic"]
-    return [DIALECTS[name] for name in [*first, "responses"]]
+    return [DIALECTS[name] for name in ["gemini", "ollama", *first, "responses"]]

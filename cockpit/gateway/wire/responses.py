@@ -10,12 +10,17 @@ from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.chat import (
     error,
     lifetime_asked,
-    longest_lifetime,
     session_of,
     tier_asked,
     unseen,
 )
-from cockpit.gateway.wire.contents import Contents
+from cockpit.gateway.wire.contents import (
+    FOR_HISTORY,
+    FOR_SCHEMA,
+    FOR_SEARCH,
+    FOR_SERVER_TOOL,
+    Contents,
+)
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import framing_of
 from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
@@ -46,6 +51,8 @@ from cockpit.gateway.wire.untrusted import (
 
 _PAID = re.compile(r"(?:^|/)responses(?:/compact)?$")
 _FREE = re.compile(r"(?:^|/)responses/(?!compact$)[^/]+(?:/(?:cancel|input_items))?$")
+_OWN_TOOLS = frozenset({"function", "custom", "namespace", "local_shell", "apply_patch"})
+"""Tools that the client runs."""
 SEARCHES_WHEN_UNLIMITED = 10
 
 
@@ -74,9 +81,9 @@ class Responses:
     def meter(
         self,
         asked: Asked,
-        body: bytes,
+        body: bytes,  # noqa: ARG002 - a dialect
         status: int,
-        content_type: str,  # noqa: ARG002 - a dialect
+        content_type: str,
     ) -> Meter:
         if not asked.paid:
             return FreeMeter(asked)
@@ -98,16 +105,14 @@ class Responses:
 
 
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
-    contents = Contents()
-    lifetimes: set[object] = {lifetime_asked(body)}
+    contents, model = Contents(), word(body.get("model"))
     contents.add("system", body.get("instructions"))
-    contents.add("system", table(body.get("text")).get("format"))
+    _unseen_parts(contents, body)
     contents.tools(body.get("tools"))
     given = body.get("input")
     for item in [{"role": "user", "content": given}] if isinstance(given, str) else rows(given):
         contents.message()
-        _read_item(contents, table(item))
-    model = word(body.get("model"))
+        _read_item(contents, table(item), model)
     reasoning = body.get("reasoning")
     return Asked(
         dialect="responses",
@@ -116,7 +121,7 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
         stream=body.get("stream") is True,
         prompt=contents.prompt(),
         max_output=_most(body),
-        lifetime=longest_lifetime(lifetimes),
+        lifetime=lifetime_asked(body),
         tier=tier_asked(body),
         session=session_of(headers),
         searches=_searches(body),
@@ -132,6 +137,18 @@ def _most(body: Table) -> int | None:
     return limit(body.get("max_output_tokens"))
 
 
+def _unseen_parts(contents: Contents, body: Table) -> None:
+    """Adds what the request makes the provider put in."""
+    shape = table(table(body.get("text")).get("format"))
+    contents.add("system", shape or None)
+    contents.unseen(FOR_SCHEMA if shape.get("type") == "json_schema" else 0)
+    tools = [table(tool) for tool in rows(body.get("tools"))]
+    served = [tool for tool in tools if tool.get("type") not in _OWN_TOOLS]
+    contents.unseen(FOR_SERVER_TOOL * len(served) + FOR_SEARCH * _searches(body))
+    if body.get("previous_response_id") or body.get("conversation"):
+        contents.unseen(FOR_HISTORY)
+
+
 def _searches(body: Table) -> int:
     kinds = [str(table(tool).get("type", "")) for tool in rows(body.get("tools"))]
     if not any(kind.startswith("web_search") for kind in kinds):
@@ -139,14 +156,14 @@ def _searches(body: Table) -> int:
     return count(body.get("max_tool_calls")) or SEARCHES_WHEN_UNLIMITED
 
 
-def _read_item(contents: Contents, item: Table) -> None:
+def _read_item(contents: Contents, item: Table, model: str) -> None:
     kind = str(item.get("type") or "message")
     if kind == "message":
-        _read_message(contents, item)
+        _read_message(contents, item, model)
     elif kind == "reasoning":
         contents.add("thinking", item)
     elif kind.endswith("_output"):
-        _read_content(contents, contents.result_of(item.get("call_id")), item.get("output"))
+        _read_content(contents, contents.result_of(item.get("call_id")), item.get("output"), model)
     elif kind == "additional_tools":
         contents.tools(item.get("tools"))
     else:
@@ -154,12 +171,13 @@ def _read_item(contents: Contents, item: Table) -> None:
         contents.add("assistant", item)
 
 
-def _read_message(contents: Contents, item: Table) -> None:
+def _read_message(contents: Contents, item: Table, model: str) -> None:
     roles = {"system": "system", "developer": "system", "assistant": "assistant"}
-    _read_content(contents, roles.get(str(item.get("role")), "user"), item.get("content"))
+    origin = roles.get(str(item.get("role")), "user")
+    _read_content(contents, origin, item.get("content"), model)
 
 
-def _read_content(contents: Contents, origin: str, content: object) -> None:
+def _read_content(contents: Contents, origin: str, content: object, model: str) -> None:
     if not isinstance(content, list):
         contents.add(origin, content)
         return
@@ -168,18 +186,15 @@ def _read_content(contents: Contents, origin: str, content: object) -> None:
             case "input_text" | "output_text" | "text":
                 contents.add(origin, part.get("text"))
             case "input_image":
-                contents.media(media.of_url("responses", part.get("image_url"), part.get("detail")))
+                url, detail = part.get("image_url"), part.get("detail")
+                contents.media(media.of_url("responses", url, detail, model))
             case "input_file":
-                contents.media(_document(part.get("file_data")))
+                contents.media(media.document("responses", part.get("file_data")))
             case "input_audio":
                 sound = table(part.get("input_audio")).get("data")
                 contents.media(media.of_kind("responses", "audio/", sound))
             case _:
                 contents.add(origin, part)
-
-
-def _document(data: object) -> int:
-    return media.of_url("responses", data) if isinstance(data, str) else media.named("responses")
 
 
 def _limited(given: Members, granted: int | None) -> Members:

@@ -41,6 +41,7 @@ _decode = msgspec.json.Decoder(_Event).decode
 _decode_whole = msgspec.json.Decoder(_Whole).decode
 
 _LAST = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_BEFORE_THE_END = frozenset({"queued", "in_progress", "failed", "cancelled"})
 _THINKING = "response.reasoning"
 _NOT_TEXT = ("response.audio.", "response.image")
 
@@ -79,8 +80,9 @@ class ResponsesAnswer(Answer):
         whole = _decode_whole(payload)
         for item in rows(whole.output):
             self._item(table(item))
+        self.shown += size(whole.output)
         self._response(whole)
-        if whole.status is None and self.input_told:
+        if whole.status not in _BEFORE_THE_END and self.input_told and not self.failure:
             self.final = self.complete = True
 
     def _response(self, response: _Response) -> None:
