@@ -11,11 +11,18 @@ from cockpit.gateway.wire.meter import error_kind
 from cockpit.gateway.wire.untrusted import Table, count, rows, size, table, told, word
 
 
+class _Delta(Struct, gc=False):
+    text: Any = None
+    thinking: Any = None
+    partial_json: Any = None
+    stop_reason: Any = None
+
+
 class _Event(Struct, gc=False):
     """An event of a stream, or a whole message: they share `type`."""
 
     type: Any = None
-    delta: Any = None
+    delta: _Delta | None = None
     message: Any = None
     content_block: Any = None
     usage: Any = None
@@ -35,7 +42,7 @@ class AnthropicAnswer(Answer):
         event = _decode(payload)
         match event.type:
             case "content_block_delta":
-                self._delta(table(event.delta))
+                self._delta(event.delta)
             case "content_block_start":
                 self._block(table(event.content_block))
             case "message_start":
@@ -56,9 +63,10 @@ class AnthropicAnswer(Answer):
             case "error":
                 self.failure = error_kind({"error": event.error})
 
-    def _delta(self, delta: Table) -> None:
-        self.shown += size(delta.get("text")) + size(delta.get("partial_json"))
-        self.thought += size(delta.get("thinking"))
+    def _delta(self, delta: _Delta | None) -> None:
+        if delta is not None:
+            self.shown += size(delta.text) + size(delta.partial_json)
+            self.thought += size(delta.thinking)
 
     def _block(self, block: Table) -> None:
         """Redacted thinking comes at once, and only the provider can read it."""
@@ -71,7 +79,7 @@ class AnthropicAnswer(Answer):
 
     def _ends(self, event: _Event) -> None:
         """The delta that names a reason to stop carries the count that is billed."""
-        if table(event.delta).get("stop_reason") is not None:
+        if event.delta is not None and event.delta.stop_reason is not None:
             self.final = told(table(event.usage).get("output_tokens")) is not None
 
     def _usage(self, usage: object) -> None:

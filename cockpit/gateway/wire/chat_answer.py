@@ -10,7 +10,7 @@ from cockpit.gateway.wire.answer import Answer
 from cockpit.gateway.wire.dialect import Asked
 from cockpit.gateway.wire.framing import events
 from cockpit.gateway.wire.meter import AnswerMeter, error_kind
-from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_usage
+from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_input, told_usage
 from cockpit.gateway.wire.untrusted import UNREADABLE, count, rows, size, table, word
 
 
@@ -82,7 +82,7 @@ class ChatAnswer(Answer):
         self._rare(chunk)
 
     def _rare(self, chunk: _Chunk) -> None:
-        if chunk.service_tier is not None:
+        if chunk.service_tier is not None and not self.tier:
             self.tier = word(chunk.service_tier)
         if chunk.usage is not None:
             self._usage(chunk.usage)
@@ -123,7 +123,7 @@ class ChatAnswer(Answer):
         if not told_usage(usage):
             return
         self.tokens = tokens_of(usage)
-        self._told = self.input_told = True
+        self._told = self.input_told = told_input(usage)
         self.lifetime_ms = cache_lifetime_ms(usage, self.tokens, self.asked.lifetime)
         tools = table(table(usage).get("server_tool_use"))
         self.searches = count(tools.get("web_search_requests"))

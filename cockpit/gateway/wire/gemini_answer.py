@@ -8,11 +8,26 @@ from msgspec import Struct
 from cockpit.core.tokens import Tokens
 from cockpit.gateway.wire.answer import Answer
 from cockpit.gateway.wire.meter import error_kind
-from cockpit.gateway.wire.untrusted import Table, count, rows, size, table, told, word
+from cockpit.gateway.wire.untrusted import count, rows, size, table, told, word
+
+
+class _Said(Struct, gc=False, rename="camel"):
+    text: Any = None
+    thought: Any = None
+    function_call: Any = None
+    executable_code: Any = None
 
 
 class _Content(Struct, gc=False):
-    parts: Any = None
+    parts: list[_Said] | None = None
+
+
+class _Usage(Struct, gc=False, rename="camel"):
+    prompt_token_count: Any = None
+    cached_content_token_count: Any = None
+    tool_use_prompt_token_count: Any = None
+    candidates_token_count: Any = None
+    thoughts_token_count: Any = None
 
 
 class _Candidate(Struct, gc=False):
@@ -23,7 +38,7 @@ class _Candidate(Struct, gc=False):
 
 class _Part(Struct, gc=False, rename="camel"):
     candidates: list[_Candidate] | None = None
-    usage_metadata: Any = None
+    usage_metadata: _Usage | None = None
     model_version: Any = None
     response_id: Any = None
     prompt_feedback: Any = None
@@ -42,13 +57,13 @@ class GeminiAnswer(Answer):
         part = _decode(payload)
         if part.response is not None:
             part = _convert(part.response, _Part)
-        self.message = self.message or word(part.response_id)
-        if part.model_version is not None:
+        if not self.message and part.response_id is not None:
+            self.message = word(part.response_id)
             self.model = word(part.model_version) or self.model
         for candidate in part.candidates or ():
             self._candidate(candidate)
         if part.usage_metadata is not None:
-            self._usage(table(part.usage_metadata))
+            self._usage(part.usage_metadata)
         if part.error is not None:
             self.failure = error_kind({"error": part.error})
         if table(part.prompt_feedback).get("blockReason"):
@@ -56,29 +71,26 @@ class GeminiAnswer(Answer):
         self.final = self.complete and self.input_told
 
     def _candidate(self, candidate: _Candidate) -> None:
-        for part in rows(candidate.content.parts) if candidate.content else ():
-            self._content(table(part))
+        if candidate.content is not None:
+            for said in candidate.content.parts or ():
+                self._said(said)
         if candidate.finish is not None:
             self.complete = True
         if candidate.grounding is not None:
             queries = rows(table(candidate.grounding).get("webSearchQueries"))
             self.searches = max(self.searches, len(queries))
 
-    def _content(self, part: Table) -> None:
-        text = size(part.get("text"))
-        if part.get("thought") is True:
-            self.thought += text
+    def _said(self, said: _Said) -> None:
+        if said.thought is True:
+            self.thought += size(said.text)
         else:
-            self.shown += text + size(part.get("functionCall")) + size(part.get("executableCode"))
+            self.shown += size(said.text) + size(said.function_call) + size(said.executable_code)
 
-    def _usage(self, usage: Table) -> None:
+    def _usage(self, usage: _Usage) -> None:
         """`promptTokenCount` has the cached part inside; thoughts are apart from candidates."""
-        prompt = told(usage.get("promptTokenCount"))
-        if prompt is None:
-            return
-        whole = prompt + count(usage.get("toolUsePromptTokenCount"))
-        read = min(whole, count(usage.get("cachedContentTokenCount")))
-        thoughts = count(usage.get("thoughtsTokenCount"))
-        output = count(usage.get("candidatesTokenCount")) + thoughts
+        self.input_told = told(usage.prompt_token_count) is not None
+        whole = count(usage.prompt_token_count) + count(usage.tool_use_prompt_token_count)
+        read = min(whole, count(usage.cached_content_token_count))
+        thoughts = count(usage.thoughts_token_count)
+        output = count(usage.candidates_token_count) + thoughts
         self.tokens = Tokens(whole - read, 0, 0, read, output, thoughts)
-        self.input_told = True

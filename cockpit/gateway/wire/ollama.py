@@ -17,6 +17,7 @@ from cockpit.gateway.wire.splice import (
     Members,
     elements,
     framed,
+    is_empty,
     is_text,
     joined,
     lowered,
@@ -136,7 +137,7 @@ def _kept(keep_alive: object) -> str:
 
 def _limited(given: Members, granted: int | None) -> Members:
     """The limit among the model's options; loading and unloading have none."""
-    if not (value(given.get("messages")) or value(given.get("prompt"))):
+    if is_empty(given.get("messages")) and is_empty(given.get("prompt")):
         return {}
     options = members(given["options"]) if table(value(given.get("options"))) else {}
     most = lowered(value(options.get("num_predict")), granted)

@@ -8,10 +8,15 @@ SHORT, LONG = "30m", "12h"
 
 
 def told_usage(usage: object) -> bool:
-    """Whether this is a usage object that counts something."""
+    """Whether this is a usage object that counts something; hosts that do not count send zeros."""
     given = table(usage)
     names = ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens")
-    return any(told(given.get(name)) is not None for name in names)
+    return any(count(given.get(name)) for name in names)
+
+
+def told_input(usage: object) -> bool:
+    """Whether the prompt is among what was counted."""
+    return told(_first(table(usage), "prompt_tokens", "input_tokens")) is not None
 
 
 def tokens_of(usage: object) -> Tokens:

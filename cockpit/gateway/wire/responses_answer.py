@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from cockpit.gateway.wire.answer import Answer
 from cockpit.gateway.wire.meter import error_kind
-from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_usage
+from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_input, told_usage
 from cockpit.gateway.wire.untrusted import rows, size, table, word
 
 
@@ -91,7 +91,7 @@ class ResponsesAnswer(Answer):
         self.tier = word(response.service_tier) or self.tier
         if told_usage(response.usage):
             self.tokens = tokens_of(response.usage)
-            self.input_told = True
+            self.input_told = told_input(response.usage)
             asked = self.asked.lifetime
             self.lifetime_ms = cache_lifetime_ms(response.usage, self.tokens, asked)
         if response.status in _LAST:

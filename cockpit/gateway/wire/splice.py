@@ -46,6 +46,11 @@ def is_array(given: Raw | None) -> bool:
     return given is not None and bytes(given).lstrip().startswith(b"[")
 
 
+def is_empty(given: Raw | None) -> bool:
+    """Whether there is nothing in it: a missing, null or empty text or array."""
+    return given is None or bytes(given).strip() in {b"null", b'""', b"[]"}
+
+
 def joined(text: Raw, note: str) -> Raw:
     """A JSON string with the note in a paragraph of its own behind it."""
     return raw(f"{value(text)}\n\n{note}")
