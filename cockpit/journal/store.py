@@ -1,28 +1,32 @@
 """The journal: events in the order they happened, written by one thread, replayed at the start.
 
-SQLAlchemy Core, so that the same code runs on PostgreSQL when a fleet spans machines. On SQLite:
-WAL with synchronous FULL and group commit; readers open read-only and never wait.
+The ledger's rows go through the same thread, in the same commits. SQLAlchemy Core, so that the same
+code runs on PostgreSQL when a fleet spans machines. On SQLite: WAL with synchronous FULL, BEGIN
+IMMEDIATE and group commit; readers open read-only and never wait.
 """
 
 import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import Struct
 
 from cockpit.core.events import Event, decode, encode
 from cockpit.journal import paths
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a journal at this revision needs no Alembic to open."""
 GROUP_LIMIT = 500
 RETRY_SECONDS = 1.0
+BUSY_SECONDS = 30.0
+"""So long another process may keep the file locked before a commit counts as failed."""
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +43,43 @@ events = sa.Table(
     sqlite_autoincrement=True,
 )
 
-_Batch = list[tuple[list[Event], "Future[int]"]]
+
+class Write(Struct, frozen=True, eq=False):
+    """A statement that the writer runs for all its rows of a commit at once.
+
+    Within a commit lower ranks go first: a row is inserted before it is updated.
+    """
+
+    rank: int
+    sql: sa.Executable
 
 
-def connect(path: Path, *, read_only: bool = False) -> sa.Engine:
-    """A database engine for the journal file; files are made 0600, never wider."""
+Statement = tuple[Write, dict[str, Any]]
+"""A write and the values of one row."""
+
+
+class _Item(Struct, frozen=True, eq=False):
+    """What must be committed together, and whether it may wait until the disk is well again."""
+
+    rows: list[dict[str, Any]]
+    statements: Sequence[Statement]
+    patient: bool
+    future: "Future[int]"
+
+
+def connect(path: Path | str, *, read_only: bool = False) -> sa.Engine:
+    """A database engine for the journal's file (made 0600, never wider), or for a database's URL."""
+    if isinstance(path, str):
+        return sa.create_engine(path, hide_parameters=True)
     if read_only:
-        return sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+        return sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true", hide_parameters=True)
     paths.private(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"},
+        hide_parameters=True,
+    )
     sa.event.listen(engine, "connect", _tune)
     return engine
 
@@ -92,29 +123,52 @@ def _revision(engine: sa.Engine) -> str | None:
 class Journal:
     """The open journal and its one writer thread."""
 
-    def __init__(self, path: Path, on_trouble: Callable[[str], None] = log.error) -> None:
-        """Opens and migrates the journal at `path`.
+    def __init__(self, path: Path | str, on_trouble: Callable[[str], None] = log.error) -> None:
+        """Opens and migrates the journal at `path`, a file or the URL of a database.
 
-        `on_trouble` hears, from the writer thread, when events cannot be written; they are kept in
+        `on_trouble` hears, from the writer thread, when nothing can be written; events are kept in
         memory and tried again until they can.
         """
-        self._engine = connect(path)
-        migrate(self._engine)
+        self.path = path
+        self.engine = connect(path)
+        migrate(self.engine)
         self.on_trouble = on_trouble
-        self._queue: queue.Queue[tuple[list[Event], Future[int]] | None] = queue.Queue()
+        self._queue: queue.Queue[_Item | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._closing = threading.Event()
+        self._ended = False
+        self._troubled = False
         self._writer.start()
 
     def append(self, *happened: Event) -> "Future[int]":
         """Puts events at the journal's end; the future gives the last sequence number once durable."""
+        return self.write((), happened)
+
+    def write(
+        self,
+        statements: Sequence[Statement],
+        happened: Sequence[Event] = (),
+        *,
+        patient: bool = True,
+    ) -> "Future[int]":
+        """Commits statements and events together; the future gives the last event's number.
+
+        While nothing can be written the patient wait in memory and are tried again; the impatient
+        fail at once, and are then certain never to be written.
+        """
         future: Future[int] = Future()
-        self._queue.put((list(happened), future))
+        future.set_running_or_notify_cancel()  # what is queued cannot be called back
+        try:
+            rows = [_row(event) for event in happened]
+        except (UnicodeError, msgspec.MsgspecError) as error:
+            future.set_exception(error)
+            return future
+        self._queue.put(_Item(rows, statements, patient, future))
         return future
 
     def replay(self) -> Iterator[tuple[int, Event]]:
         """Every event ever appended, in order; ones this version does not know are left out."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for seq, body in connection.execute(
                 sa.select(events.c.seq, events.c.body).order_by(events.c.seq)
             ):
@@ -128,64 +182,107 @@ class Journal:
         self._closing.set()
         self._queue.put(None)
         self._writer.join()
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = self._group(first)
-            self._commit(batch)
-            if last:
+        while not self._ended:
+            first = self._queue.get()
+            if first is None:
                 return
+            self._commit(self._group([first]))
 
-    def _group(self, first: tuple[list[Event], "Future[int]"]) -> tuple[_Batch, bool]:
-        batch = [first]
+    def _group(self, batch: list[_Item]) -> list[_Item]:
+        """The batch and what else is waiting."""
         while len(batch) < GROUP_LIMIT:
             try:
                 further = self._queue.get_nowait()
             except queue.Empty:
-                return batch, False
-            if further is None:
-                return batch, True
-            batch.append(further)
-        return batch, False
-
-    def _commit(self, batch: _Batch) -> None:
-        rows = [
-            {
-                "at": event.at,
-                "run": event.run,
-                "kind": type(event).__struct_config__.tag,
-                "body": encode(event).decode(),
-            }
-            for happened, _ in batch
-            for event in happened
-        ]
-        told = False
-        while True:
-            try:
-                last = self._insert(rows)
                 break
-            except sa.exc.SQLAlchemyError as error:
-                if not told:
-                    self.on_trouble(
-                        f"the journal cannot be written, events are kept in memory: {error}"
-                    )
-                told = True
-                if self._closing.wait(RETRY_SECONDS):
-                    for _, future in batch:
-                        future.set_exception(error)
-                    return
-        if told:
-            self.on_trouble("the journal is being written again")
-        for _, future in batch:
-            future.set_result(last)
+            if further is None:
+                self._ended = True
+                break
+            batch.append(further)
+        return batch
 
-    def _insert(self, rows: list[dict[str, Any]]) -> int:
-        with self._engine.begin() as connection:
+    def _commit(self, batch: list[_Item]) -> None:
+        while batch:
+            try:
+                last = self._insert(batch)
+            except Exception as error:  # the one writer must outlive everything
+                batch = self._after(error, batch)
+                continue
+            self._tell_well()
+            for item in batch:
+                item.future.set_result(last)
+            return
+
+    def _after(self, error: Exception, batch: list[_Item]) -> list[_Item]:
+        """What is to be tried again, once it is time to."""
+        if _is_wrong_itself(error):
+            if len(batch) == 1:
+                _refuse(batch, error)
+            else:
+                for item in batch:
+                    self._commit([item])
+            return []
+        self._tell_trouble(error)
+        _refuse([item for item in batch if not item.patient], error)
+        batch = [item for item in batch if item.patient]
+        if not batch:
+            return []
+        if self._closing.wait(RETRY_SECONDS):
+            _refuse(batch, error)
+            return []
+        return self._group(batch)
+
+    def _tell_trouble(self, error: Exception) -> None:
+        if not self._troubled:
+            self._troubled = True
+            reason = getattr(error, "orig", None) or error
+            self.on_trouble(
+                "the journal cannot be written: events are kept in memory, no call is let out:"
+                f" {reason}"
+            )
+
+    def _tell_well(self) -> None:
+        if self._troubled:
+            self._troubled = False
+            self.on_trouble("the journal is being written again")
+
+    def _insert(self, batch: list[_Item]) -> int:
+        rows = [row for item in batch for row in item.rows]
+        by_write: dict[Write, list[dict[str, Any]]] = {}
+        for item in batch:
+            for write, values in item.statements:
+                by_write.setdefault(write, []).append(values)
+        with self.engine.begin() as connection:
             if rows:
                 connection.execute(sa.insert(events), rows)
+            for write in sorted(by_write, key=lambda write: write.rank):
+                connection.execute(write.sql, by_write[write])
             return int(
                 connection.execute(
                     sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
                 ).scalar_one()
             )
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "at": event.at,
+        "run": event.run,
+        "kind": type(event).__struct_config__.tag,
+        "body": encode(event).decode(),
+    }
+
+
+def _is_wrong_itself(error: Exception) -> bool:
+    """Whether a row is at fault, not the disk: trying it again would only hold up the others."""
+    return not isinstance(error, sa.exc.DBAPIError) or isinstance(
+        error, (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
+    )
+
+
+def _refuse(batch: list[_Item], error: Exception) -> None:
+    for item in batch:
+        item.future.set_exception(error)
