@@ -1,5 +1,6 @@
 """Digits big enough to read from across the room, and the arm of the theme `in-time`."""
 
+from functools import cache
 from typing import NamedTuple
 
 GLYPHS = {
@@ -74,6 +75,7 @@ _STRETCH_DOTS = (0, 0, 1, 1, 2, 3, 3, 4, 4)
 """The same for letters of one column: dots stay square."""
 
 
+@cache
 def _stretched(letter: str, half: int) -> str:
     pixels = GLYPHS[letter]
     columns = len(pixels[0])

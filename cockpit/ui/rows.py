@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from cockpit.core.fleet import Claim, Fleet, Run, burn_per_hour, claim, clock_of
+from cockpit.core.fleet import LIVE, Claim, Fleet, Run, burn_per_hour, claim, clock_of
 
 Sort = Literal["attention", "left", "spent", "burn", "name", "age"]
 SORTS: tuple[Sort, ...] = ("attention", "left", "spent", "burn", "name", "age")
@@ -149,7 +149,7 @@ def _key(run: Run, said: Claim, now: int, sort: Sort) -> _Key:
             return (rank, *tie)
         case "left":
             left = clock_of(run, now).left_ms
-            return (0 if rank < 7 else 1, _NEVER if left is None else left, *tie)
+            return (0 if said.state in LIVE else 1, _NEVER if left is None else left, *tie)
         case "spent":
             return (-run.nano, *tie)
         case "burn":

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet
+from cockpit.core.spending import By, SpentReport
 from cockpit.core.tokens import Tokens
 from cockpit.engine.client import Page
 
@@ -70,6 +71,9 @@ class Silent:
     async def story(self, run: str) -> AsyncIterator[list[e.Event]]:
         await asyncio.Event().wait()
         yield []
+
+    async def spend(self, by: By, *_: object, **__: object) -> SpentReport:
+        return SpentReport()
 
 
 async def measured(app, work) -> float:

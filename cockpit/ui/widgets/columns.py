@@ -1,12 +1,13 @@
 """The columns of the fleet table: what each shows of a run, and which give way on a narrow screen."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 from rich.style import Style
 
-from cockpit.core.fleet import Run, clock_of, spark_until
+from cockpit.core.budget import clock as clock_at
+from cockpit.core.fleet import SPARK_BUCKET, Run, spark_until, usage
 from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.rows import Row
@@ -21,7 +22,10 @@ CLOCK_LOW = 60_000
 
 
 class Column(Struct, frozen=True):
-    """One column; `gap` are the blank cells before it. `draw` gives its styled parts."""
+    """One column; `gap` are the blank cells before it. `draw` gives its styled parts.
+
+    A column that `ticks`, once in so many milliseconds, is drawn from the time too, as one part.
+    """
 
     id: str
     title: str
@@ -30,6 +34,7 @@ class Column(Struct, frozen=True):
     right: bool = False
     gap: int = 1
     sort: Literal["left", "spent", "burn", "name", "age", "attention"] | None = None
+    ticks: int = 0
 
 
 def layout(width: int, *, roomy: bool, name_at_least: int) -> tuple[int, list[Column]]:
@@ -58,7 +63,8 @@ def _state(row: Row, _: int, width: int, palette: Palette) -> list[Part]:
 
 
 def _left(row: Row, now: int, width: int, palette: Palette) -> list[Part]:
-    clock = clock_of(row.run, now)
+    is_running = row.claim.state == "running"
+    clock = clock_at(row.run.budget, usage(row.run, now), running=is_running)
     if clock.calibrating:
         return _one("calib.", width, palette["dim"], right=True)
     if clock.left_ms is None:
@@ -136,13 +142,13 @@ def _branch(row: Row, _: int, width: int, palette: Palette) -> list[Part]:
 COLUMNS = (
     Column("agent", "agent", 8, _agent),
     Column("state", "state", 8, _state, gap=1),
-    Column("left", "left", 8, _left, right=True, sort="left"),
-    Column("cache", "cache", 5, _cache, right=True, gap=2),
+    Column("left", "left", 8, _left, right=True, sort="left", ticks=text.SECOND),
+    Column("cache", "cache", 5, _cache, right=True, gap=2, ticks=text.SECOND),
     Column("context", "context", 7, _context, gap=2),
     Column("spent", "spent", 8, _spent, right=True, sort="spent"),
-    Column("burn", "burn", 5, _burn, gap=2, sort="burn"),
+    Column("burn", "burn", 5, _burn, gap=2, sort="burn", ticks=SPARK_BUCKET),
     Column("turns", "turns", 5, _turns, right=True),
-    Column("age", "age", 4, _age, right=True, sort="age"),
+    Column("age", "age", 4, _age, right=True, sort="age", ticks=text.SECOND),
     Column("model", "model", 18, _model, gap=2),
     Column("project", "project", 13, _project),
     Column("branch", "branch", 12, _branch),
@@ -178,6 +184,31 @@ def _title(title: str, width: int, marked: bool, palette: Palette, *, right: boo
     return text.fit(title, width, right=right), palette.bold if marked else palette["dim"]
 
 
+class Cells(NamedTuple):
+    """A run's line at `now` as parts, and which of them tick."""
+
+    now: int
+    parts: list[Part]
+    ticking: list[tuple[int, Column]]
+
+    def at(self, now: int, row: Row, palette: Palette) -> "Cells":
+        """The line at another time; the parts are the very same list where none differs."""
+        parts = self.parts
+        for place, column in self.ticking:
+            if now // column.ticks == self.now // column.ticks:
+                continue
+            part = _ticking(column, row, now, palette)
+            if part != parts[place]:
+                parts = self.parts.copy() if parts is self.parts else parts
+                parts[place] = part
+        return Cells(now, parts, self.ticking)
+
+
+def _ticking(column: Column, row: Row, now: int, palette: Palette) -> Part:
+    ((said, style),) = column.draw(row, now, column.width, palette)
+    return " " * column.gap + said, style
+
+
 def cells(
     row: Row,
     name: int,
@@ -187,7 +218,7 @@ def cells(
     *,
     marked: bool,
     asked: bool,
-) -> list[Part]:
+) -> Cells:
     """One run as the parts of its line. `asked`: a stop was sent and nothing is known of it yet."""
     style = palette["stopping"] if asked else palette.state(row.claim.state)
     over = row.claim.state in ("ended", "stopped")
@@ -199,7 +230,7 @@ def cells(
         (text.fit(title, max(0, name - len(row.tree))), palette["dim"] if over else palette.text),
     ]
     told = stop_message(row, asked=asked)
-    spanned = 0
+    spanned, ticking = 0, []
     for column in columns:
         if told and column.id in _SPANNED:
             spanned += column.gap + column.width
@@ -207,6 +238,10 @@ def cells(
         if spanned:
             parts.append((" " + text.fit(told, spanned - 1), style))
             told, spanned = "", 0
+        if column.ticks:
+            ticking.append((len(parts), column))
+            parts.append(_ticking(column, row, now, palette))
+            continue
         drawn = _stop_state(row, column, palette, asked=asked) or column.draw(
             row, now, column.width, palette
         )
@@ -215,7 +250,7 @@ def cells(
     if spanned:
         parts.append((" " + text.fit(told, spanned - 1), style))
     parts.append((" " * MARGIN, palette.text))
-    return parts
+    return Cells(now, parts, ticking)
 
 
 def _stop_state(row: Row, column: Column, palette: Palette, *, asked: bool) -> list[Part]:

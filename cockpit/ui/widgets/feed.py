@@ -20,8 +20,9 @@ class Feed(Framed):
         self._fleet = Fleet()
 
     def show(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self.redraw()
+        if fleet is not self._fleet:
+            self._fleet = fleet
+            self.redraw()
 
     def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette

@@ -1,6 +1,7 @@
 """The table of runs, on Textual's Line API: a cursor that follows its run, marks, sort, filter."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from textual import events
 from textual.message import Message
@@ -8,7 +9,7 @@ from textual.message import Message
 from cockpit.core.fleet import Fleet
 from cockpit.ui.palette import Palette
 from cockpit.ui.rows import SORTS, Row, Sort, arrange
-from cockpit.ui.widgets.columns import GUTTER, NAME_AT_LEAST, Column, cells, heading, layout
+from cockpit.ui.widgets.columns import GUTTER, NAME_AT_LEAST, Cells, Column, cells, heading, layout
 from cockpit.ui.widgets.empty import nothing
 from cockpit.ui.widgets.framed import Framed, Line
 
@@ -16,6 +17,14 @@ ROOMY = 110
 """Inside width from which project, branch, turns, model and age have their columns."""
 LONG_NAME = 24
 WHEEL = 3
+
+
+class _Drawn(NamedTuple):
+    """A run's line as it was drawn, and from what: the time apart, for it changes little."""
+
+    key: tuple[object, ...]
+    cells: Cells
+    line: Line
 
 
 class FleetTable(Framed, can_focus=True):
@@ -49,7 +58,7 @@ class FleetTable(Framed, can_focus=True):
         self._top = 0
         self._columns: tuple[int, list[Column]] = (1, [])
         self._columns_for = (0, False)
-        self._lines: dict[str, tuple[tuple[object, ...], Line]] = {}
+        self._lines: dict[str, _Drawn] = {}
 
     # --- what is shown
 
@@ -210,13 +219,17 @@ class FleetTable(Framed, can_focus=True):
         """A run's line; the one drawn before if nothing that it shows has changed."""
         id_ = row.run.id
         marked, asked, here = id_ in self.marked, id_ in self.asked, id_ == self.cursor
-        key = (row, self._now, marked, asked, here, self._columns, palette)
+        key = (row, marked, asked, here, self._columns, palette)
         before = self._lines.get(id_)
-        if before is not None and before[0] == key:
-            return before[1]
-        parts = cells(row, *self._columns, self._now, palette, marked=marked, asked=asked)
-        line = Line(parts, palette.cursor if here else None)
-        self._lines[id_] = (key, line)
+        if before is None or before.key != key:
+            drawn = cells(row, *self._columns, self._now, palette, marked=marked, asked=asked)
+            line = Line(drawn.parts, palette.cursor if here else None)
+        else:
+            drawn = before.cells.at(self._now, row, palette)
+            line = before.line
+            if drawn.parts is not line.parts:
+                line = Line(drawn.parts, line.ground)
+        self._lines[id_] = _Drawn(key, drawn, line)
         return line
 
     def thumb(self, height: int) -> range:

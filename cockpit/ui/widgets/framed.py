@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from cockpit.ui.palette import Palette
 from cockpit.ui.text import fit
-from cockpit.ui.widgets.lines import Lines, Part, on_ground
+from cockpit.ui.widgets.lines import Lines, Part, on_ground, width_of
 
 EDGE, THUMB = "│", "┃"
 
@@ -22,6 +22,15 @@ class Line(NamedTuple):
 
     parts: Sequence[Part]
     ground: Style | None = None
+
+
+class _Edged(NamedTuple):
+    """A line of the content and what was made of it."""
+
+    line: Line
+    is_thick: bool
+    body: list[Segment]
+    strip: Strip
 
 
 class Framed(Lines):
@@ -36,8 +45,9 @@ class Framed(Lines):
     def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._title, self._note = title, ""
-        self._edged_lines: dict[int, tuple[Line, bool, Strip]] = {}
+        self._edged_lines: list[_Edged] = []
         self._edged_for: tuple[int, Palette] | None = None
+        self._rims: tuple[tuple[object, ...], Strip, Strip] | None = None
 
     def entitle(self, title: str, note: str = "") -> None:
         """Words in the frame, above and below; they must be clean."""
@@ -61,30 +71,40 @@ class Framed(Lines):
         lines = self.content(inner, rows)[:rows]
         lines += [Line(())] * (rows - len(lines))
         thumb = self.thumb(rows)
-        drawn = [_above(self._title, width, palette)]
-        drawn += self._all_edged(lines, inner, palette, thumb)
-        drawn.append(_below(self._note, width, palette))
-        return [self._filtered(line) for line in drawn]
+        above, below = self._rim(width, palette)
+        return [above, *self._all_edged(lines, inner, palette, thumb), below]
+
+    def _rim(self, width: int, palette: Palette) -> tuple[Strip, Strip]:
+        key = (self._title, self._note, width, palette)
+        if self._rims is None or self._rims[0] != key:
+            above = self._filtered(_above(self._title, width, palette))
+            below = self._filtered(_below(self._note, width, palette))
+            self._rims = (key, above, below)
+        return self._rims[1:]
 
     def _all_edged(
         self, lines: Sequence[Line], inner: int, palette: Palette, thumb: range
     ) -> list[Strip]:
-        """The lines as strips; one that the content gave before, the very object, is not made again."""
-        known = self._edged_lines if self._edged_for == (inner, palette) else {}
-        self._edged_lines, self._edged_for = {}, (inner, palette)
-        strips = []
+        """The lines as strips; one that is known, here or (the very object) elsewhere, is not made again."""
+        before = self._edged_lines if self._edged_for == (inner, palette) else []
+        elsewhere = {id(known.line): known for known in before}
+        self._edged_lines, self._edged_for = [], (inner, palette)
         for y, line in enumerate(lines):
-            before = known.get(id(line))
-            if before is None or before[1] != (y in thumb):
-                before = (line, y in thumb, self._edged(line, inner, palette, thick=y in thumb))
-            self._edged_lines[id(line)] = before
-            strips.append(before[2])
-        return strips
+            is_thick = y in thumb
+            known = elsewhere.get(id(line)) or (before[y] if y < len(before) else None)
+            if known is None or known.is_thick != is_thick or known.line != line:
+                body = _body(line, palette, known)
+                made = self._edged(body, line, inner, palette, thick=is_thick)
+                known = _Edged(line, is_thick, body, self._filtered(made))
+            self._edged_lines.append(known)
+        return [known.strip for known in self._edged_lines]
 
-    def _edged(self, line: Line, inner: int, palette: Palette, *, thick: bool) -> Strip:
+    def _edged(
+        self, body: list[Segment], line: Line, inner: int, palette: Palette, *, thick: bool
+    ) -> Strip:
         edge, ground = palette["border"], line.ground or palette.ground
-        body = [Segment(text, on_ground(ground, style)) for text, style in line.parts if text]
-        length = sum(len(text) if text.isascii() else cell_len(text) for text, _, _ in body)
+        body = [segment for segment in body if segment.text]
+        length = width_of(body)
         if length > inner:
             body = list(Strip(body, length).crop(0, inner))
             length = inner
@@ -109,6 +129,18 @@ class Framed(Lines):
         if crop.column_span == (0, self.size.width):
             return shown
         return [line.crop(*crop.column_span) for line in shown]
+
+
+def _body(line: Line, palette: Palette, known: _Edged | None) -> list[Segment]:
+    """A segment a part; what a clock that ticks leaves alone is taken from the line before."""
+    ground = line.ground or palette.ground
+    is_alike = known is not None and known.line.ground is line.ground
+    if known is None or not is_alike or len(known.body) != len(line.parts):
+        return [Segment(text, on_ground(ground, style)) for text, style in line.parts]
+    return [
+        segment if part is before else Segment(part[0], on_ground(ground, part[1]))
+        for part, before, segment in zip(line.parts, known.line.parts, known.body, strict=True)
+    ]
 
 
 def _above(title: str, width: int, palette: Palette) -> Strip:

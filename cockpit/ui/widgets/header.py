@@ -21,6 +21,8 @@ _COUNTED = (
 )
 SHORT = 96
 """Inside width below which the name of the program and empty counts are left out."""
+COUNT_EVERY_MS = 5_000
+"""Between snapshots the totals change too little to count them every second."""
 _ALWAYS = ("running", "waiting", "stuck")
 
 
@@ -60,6 +62,9 @@ class Header(Lines):
 
     def show(self, fleet: Fleet | None, now: int, trouble: str = "") -> None:
         """Draw these totals; `trouble` says why they may be old."""
+        is_soon = now // COUNT_EVERY_MS == self._now // COUNT_EVERY_MS
+        if is_soon and fleet is self._fleet and trouble == self._trouble:
+            return
         self._fleet, self._now, self._trouble = fleet, now, trouble
         self.redraw()
 

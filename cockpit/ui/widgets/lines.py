@@ -1,6 +1,7 @@
 """Widgets drawn as whole lines, of which only the changed ones repaint."""
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,7 +19,7 @@ Part = tuple[str, Style]
 def strip(parts: Iterable[Part], width: int, ground: Style) -> Strip:
     """One line of exactly `width` cells on a background; the texts must be clean."""
     segments = [Segment(text, on_ground(ground, style)) for text, style in parts if text]
-    length = sum(len(text) if text.isascii() else cell_len(text) for text, _, _ in segments)
+    length = width_of(segments)
     line = Strip(segments, length)
     return line if length == width else line.adjust_cell_length(width, ground)
 
@@ -80,10 +81,32 @@ class Lines(Widget):
 
 
 def changes(old: Sequence[Strip], new: Sequence[Strip], width: int) -> list[Region]:
-    """The lines in which two drawings differ."""
-    longest = max(len(old), len(new))
-    return [
-        Region(0, y, width, 1)
-        for y in range(longest)
-        if y >= len(old) or y >= len(new) or old[y] != new[y]
-    ]
+    """Where two drawings differ: a piece of each line that does, neighbouring lines as one."""
+    found: list[Region] = []
+    for y, (before, after) in enumerate(zip_longest(old, new)):
+        if before is after or before == after:
+            continue
+        is_both = before is not None and after is not None
+        start, end = difference(before, after) if is_both else (0, width)
+        piece = Region(start, y, end - start, 1)
+        if found and found[-1].bottom == y:
+            piece = found.pop().union(piece)
+        found.append(piece)
+    return found
+
+
+def difference(before: Strip, after: Strip) -> tuple[int, int]:
+    """The cells from the first to behind the last segment in which two lines of one width differ."""
+    olds, news = list(before), list(after)
+    start = end = 0
+    shared = min(len(olds), len(news))
+    while start < shared and olds[start] == news[start]:
+        start += 1
+    while end < shared - start and olds[-1 - end] == news[-1 - end]:
+        end += 1
+    first = width_of(news[:start])
+    return first, max(first + 1, after.cell_length - width_of(news[len(news) - end :]))
+
+
+def width_of(segments: Iterable[Segment]) -> int:
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _, _ in segments)
