@@ -125,9 +125,10 @@ class Door:
         wanted = output_wanted(self.book, upstream.provider, asked, self.clock())
         while True:
             await self._open_way(passage)
+            decision = governed.next_decision
             outcome = await self._placed(passage, price, wanted, payer)
             if isinstance(outcome, Exhausted):
-                await self._exhausted(passage, outcome)
+                await self._exhausted(passage, outcome, decision)
             elif governed.refused or governed.paused:
                 self.ledger.release(outcome.call)
             else:
@@ -148,7 +149,7 @@ class Door:
     async def _open_way(self, passage: Passage) -> None:
         governed = passage.governed
         while governed.paused and not governed.refused:
-            await passage.patiently(governed.change())
+            await passage.patiently(governed.next_decision.wait())
         self._refused(governed)
 
     def _refused(self, governed: Governed) -> None:
@@ -172,7 +173,9 @@ class Door:
         if isinstance(outcome, Granted):
             self.ledger.release(outcome.call)
 
-    async def _exhausted(self, passage: Passage, outcome: Exhausted) -> None:
+    async def _exhausted(
+        self, passage: Passage, outcome: Exhausted, decision: asyncio.Event
+    ) -> None:
         """Refuses; returns when the operator was asked and decided that the call may try again."""
         sentence = sentences.exhausted(outcome, self.ledger)
         self._hold_refused(passage, "", outcome.scope, outcome.sentence)
@@ -180,7 +183,7 @@ class Door:
             raise TooLongError
         if passage.governed.at_cap != "ask" or outcome.reason not in ("cap", "soft"):
             raise RefusedError(sentence)
-        await passage.patiently(passage.governed.change())
+        await passage.patiently(decision.wait())
 
     def _hold_refused(self, passage: Passage, call: str, scope: str, reason: str) -> None:
         run = passage.governed.run

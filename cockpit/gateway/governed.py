@@ -184,9 +184,10 @@ class Governed:
     def leave(self, one: Open) -> None:
         self._open.discard(one)
 
-    async def change(self) -> None:
-        """Waits for the operator's next decision about this run."""
-        await self._changed.wait()
+    @property
+    def next_decision(self) -> asyncio.Event:
+        """Set when the operator decides something about this run after now."""
+        return self._changed
 
     def _wake(self) -> None:
         self._changed.set()

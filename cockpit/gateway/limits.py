@@ -44,7 +44,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if 0 <= number < 1e9 else None
+    return number if 0 <= number < 1e11 else None
 
 
 def _moment(text: str) -> int:
