@@ -14,12 +14,31 @@ SLOW_TIMER_WINDOWS = 3
 """Pauses longer than so many lifetimes are somebody's absence, not a timer."""
 
 
+class Wake(Struct, frozen=True, omit_defaults=True):
+    """A timer's last wake that found its cache cold, by its first request.
+
+    `every_ms` is the time from miss to miss, `gap_ms` from the request before: the silence in which
+    the cache died. `prompt` and `output` are tokens of the request, `new` what it added to the one
+    before it, `grown` what the session grew by from wake to wake, `between` the nano-dollars of the
+    calls since the miss before.
+    """
+
+    every_ms: int
+    gap_ms: int
+    prompt: int
+    output: int
+    new: int
+    grown: int
+    between: int = 0
+
+
 class Misses(Struct, frozen=True, omit_defaults=True):
     """How often a run paid for a cold cache, and what that cost above a warm turn, in nano-dollars.
 
     `row` counts the misses that followed each other as a timer's do, `row_nano` is their part,
     `longest` the longest such row; `last` is when the request of the last one left, `lifetime_ms`
-    how long the cache had lived.
+    how long the cache had lived. `wake` is known from the second miss of a row on, `between` counts
+    the nano-dollars of calls since the last miss.
     """
 
     count: int = 0
@@ -29,6 +48,9 @@ class Misses(Struct, frozen=True, omit_defaults=True):
     longest: int = 0
     last: int = 0
     lifetime_ms: int = 0
+    prompt: int = 0
+    between: int = 0
+    wake: Wake | None = None
 
     def is_slow_timer(self, now: int) -> bool:
         """Whether a timer slower than the cache is at work; over when no further miss follows."""
@@ -48,7 +70,7 @@ def judged(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled
     lost = _lost(window, last, event)
     nano = 0 if event.rates is None else _above_warm(event.tokens, lost, event.rates)
     if not nano or window.lifetime_ms is None:
-        return misses
+        return replace(misses, between=misses.between + (event.nano or 0)) if misses.row else misses
     start = event.requested or event.at
     limit = SLOW_TIMER_WINDOWS * window.lifetime_ms
     follows = misses.row > 0 and start - misses.last <= limit
@@ -67,6 +89,22 @@ def judged(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled
         longest=max(row, misses.longest),
         last=start,
         lifetime_ms=window.lifetime_ms,
+        prompt=event.tokens.prompt,
+        between=0,
+        wake=_wake(misses, window, last, event) if row > 1 else None,
+    )
+
+
+def _wake(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled) -> Wake:
+    start, prompt = event.requested or event.at, event.tokens.prompt
+    return Wake(
+        every_ms=start - misses.last,
+        gap_ms=start - window.since,
+        prompt=prompt,
+        output=event.tokens.output,
+        new=max(0, prompt - last.prompt),
+        grown=max(0, prompt - misses.prompt),
+        between=misses.between,
     )
 
 
