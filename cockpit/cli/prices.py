@@ -11,8 +11,11 @@ from cockpit.journal import paths
 
 @click.command()
 @click.argument("model")
+@click.option("--provider", default="", help="Who serves it: anthropic, aws, openai, azure, ...")
+@click.option("--tier", default="", help="As the provider calls it: fast, batch, priority, flex.")
+@click.option("--geo", default="", help="Where it is served, as the provider says it: us, eu, ...")
 @click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
-def prices(model: str, as_json: bool) -> None:
+def prices(model: str, provider: str, tier: str, geo: str, as_json: bool) -> None:
     """What MODEL costs now, in dollars per million tokens, and how long its cache stays warm."""
     from cockpit.prices.book import Book
     from cockpit.prices.describe import describe
@@ -22,7 +25,7 @@ def prices(model: str, as_json: bool) -> None:
         book = Book.load(paths.prices_file(), paths.cache())
     except OverlayError as error:
         fail(str(error))
-    answer = describe(book, model, int(time.time() * 1000))
+    answer = describe(book, model, int(time.time() * 1000), provider=provider, tier=tier, geo=geo)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
     else:

@@ -33,8 +33,15 @@ def _shown(options: settings.Settings) -> int:
             theme=options.theme,
             keys=options.keys,
             themes=paths.user_themes(),
+            keep_theme=_keep_theme,
             tz=zone(options.timezone) if options.timezone else None,
         ),
     )
     app.run(mouse=options.mouse)
     return app.return_code or 0
+
+
+def _keep_theme(name: str) -> None:
+    from cockpit.journal.choice import keep_theme
+
+    keep_theme(paths.settings_file(), name)

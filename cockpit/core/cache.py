@@ -10,6 +10,10 @@ from cockpit.core.tokens import NO_TOKENS, Tokens
 CacheState = Literal["warm", "cold", "unknown", "none"]
 
 
+RENEWAL_UNSAID = ("kimi-k3",)
+"""Models with a lifetime of which nobody says whether a hit starts it anew (Moonshot's Kimi K3)."""
+
+
 class CacheWindow(Struct, frozen=True):
     """The last call's prefix at the provider.
 
@@ -29,6 +33,11 @@ class CacheWindow(Struct, frozen=True):
         if self.lifetime_ms is None:
             return "unknown"
         return "warm" if now < self.since + self.lifetime_ms else "cold"
+
+    @property
+    def is_presumed(self) -> bool:
+        """Whether the lifetime presumes that the last hit renewed it: it may be over earlier."""
+        return self.model.rpartition("/")[2].startswith(RENEWAL_UNSAID)
 
     def expires(self) -> int | None:
         return (

@@ -362,7 +362,18 @@ class CockpitApp(App[None]):
             self._adopt(name, skin)
         for notice in loaded.notices:
             self.say(notice, "warning")
-        self.push_screen(ThemeScreen(sorted(loaded.skins), self.theme))
+        self.push_screen(ThemeScreen(sorted(loaded.skins), self.theme), self._keep_theme)
+
+    def _keep_theme(self, name: str | None) -> None:
+        """What was chosen is worn at the next start too."""
+        if name is None or self.settings.keep_theme is None:
+            return
+        try:
+            self.settings.keep_theme(name)
+        except Exception as error:  # an unusual settings file is the operator's to change
+            self.say(f"theme {name} is worn until you quit: {error}", "warning")
+        else:
+            self.say(f"theme {name}, also from now on")
 
 
 def _is_heard(fleet: Fleet, id_: str) -> bool:

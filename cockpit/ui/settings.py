@@ -1,5 +1,6 @@
 """What the operator chose about the screen."""
 
+from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cockpit.ui.rows import Sort
 class ScreenSettings(Struct, frozen=True):
     """`keys` maps command ids to keys, `themes` is the operator's own theme directory.
 
+    `keep_theme` writes a theme's name down for the next start and raises with words for people.
     `tz` None is the machine's zone. After `answer_within_ms` without a word from the engine the
     screen names the shell command that stops without it.
     """
@@ -20,4 +22,5 @@ class ScreenSettings(Struct, frozen=True):
     themes: Path | None = None
     sort: Sort = "attention"
     tz: tzinfo | None = None
+    keep_theme: Callable[[str], None] | None = None
     answer_within_ms: int = 1_000

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from cockpit.core import text as core_text
 from cockpit.core.budget import Cap
+from cockpit.core.cache import CacheWindow
 from cockpit.core.fleet import Run
 from cockpit.core.money import NANO, dollars
 
@@ -35,6 +36,13 @@ def clock(ms: int) -> str:
     if hours < 100:
         return f"{hours}:{minutes % 60:02d}:{seconds % 60:02d}"
     return f"{hours // 24}d {hours % 24:02d}h"
+
+
+def warm_for(cache: CacheWindow, left_ms: int, *, short: bool = False) -> str:
+    """How long a cache stays warm; at most so long, and in `short` coarsely, where that is presumed."""
+    mark = MARKS["presumed"] if cache.is_presumed else ""
+    is_coarse = short and (cache.is_presumed or left_ms >= 100 * MINUTE)
+    return mark + (age(left_ms) if is_coarse else clock(left_ms))
 
 
 def age(ms: int) -> str:

@@ -262,6 +262,30 @@ async def test_themes_are_worn_while_the_cursor_moves_and_escape_takes_them_off(
         assert app.theme == "paper"
 
 
+async def test_only_a_chosen_theme_is_kept():
+    kept = []
+    app = screen_on(StandIn(small()), settings=ScreenSettings(keep_theme=kept.append))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("T", "j", "escape")
+        assert kept == []
+        await pilot.press("T", "j", "enter")
+        await pilot.pause()
+        assert kept == [app.theme] != ["cockpit"]
+
+
+async def test_a_theme_that_cannot_be_kept_is_said():
+    def refuse(name):
+        raise OSError("read-only file system")
+
+    app = screen_on(StandIn(small()), settings=ScreenSettings(keep_theme=refuse))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("T", "enter")
+        await pilot.pause()
+        assert "read-only file system" in app.banner.text
+
+
 async def test_a_bad_theme_is_a_notice(tmp_path):
     (tmp_path / "mine.toml").write_text("colour = 1")
     app = screen_on(StandIn(small()), settings=ScreenSettings(theme="mine", themes=tmp_path))

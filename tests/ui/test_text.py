@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from cockpit.core.cache import CacheWindow
 from cockpit.core.fleet import Run
 from cockpit.core.money import NANO
 from cockpit.ui import text
@@ -129,3 +130,13 @@ def test_the_day_the_clocks_change_begins_in_the_old_offset():
 def test_time_of_day():
     assert text.time_of_day(1_790_000_467_000, UTC) == "14:21"
     assert text.time_of_day(1_790_000_467_000, UTC, seconds=True) == "14:21:07"
+
+
+@pytest.mark.parametrize(
+    ("model", "long", "short"),
+    [("claude-opus-4-6", "04:12", "04:12"), ("moonshotai/kimi-k3-0905", "≤04:12", "≤4m")],
+)
+def test_a_lifetime_that_nobody_promised_is_no_firm_timer(model, long, short):
+    cache = CacheWindow(lifetime_ms=300_000, prefix=1, model=model)
+    assert text.warm_for(cache, 252_000) == long
+    assert text.warm_for(cache, 252_000, short=True) == short

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
 
 
-class ThemeScreen(ModalScreen[None]):
-    """Enter keeps the theme, escape brings back the one before."""
+class ThemeScreen(ModalScreen[str]):
+    """Answers with the theme that is to stay; escape brings back the one before and answers None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "cancel", "cancel"),
@@ -49,9 +49,9 @@ class ThemeScreen(ModalScreen[None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self.cockpit.wear(str(event.option_id))
 
-    def on_option_list_option_selected(self) -> None:
-        self.dismiss()
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(str(event.option_id))
 
     def action_cancel(self) -> None:
         self.cockpit.wear(self._current)
-        self.dismiss()
+        self.dismiss(None)

@@ -86,12 +86,7 @@ def _cache(row: Row, now: int, width: int, palette: Palette) -> list[Part]:
     if state == "warm" and expires is not None:
         left = expires - now
         style = palette["gauge-high"] if left < CACHE_LOW else palette["warm"]
-        return _one(
-            text.clock(left) if left < 100 * text.MINUTE else text.age(left),
-            width,
-            style,
-            right=True,
-        )
+        return _one(text.warm_for(row.run.cache, left, short=True), width, style, right=True)
     word = {"cold": "cold", "unknown": "?", "none": text.DASH}.get(state, "")
     return _one(word, width, palette["cold" if state == "cold" else "track"], right=True)
 

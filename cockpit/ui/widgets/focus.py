@@ -240,7 +240,7 @@ def _cache(view: View) -> Lined:
         style = palette["gauge-high" if left < CACHE_LOW else "warm"]
         first: list[Part] = [
             ("warm ", style),
-            (text.clock(left).ljust(5) + " ", style),
+            (text.warm_for(cache, left).ljust(5) + " ", style),
             (warm, palette.text),
         ]
         return [

@@ -76,7 +76,7 @@ def _cache_words(view: View) -> list[Part]:
     if state == "warm" and expires is not None:
         return [
             ("cache ", palette["dim"]),
-            (f"warm {text.clock(expires - view.now)}", palette["warm"]),
+            (f"warm {text.warm_for(cache, expires - view.now)}", palette["warm"]),
         ]
     word = {"cold": "cold", "unknown": "no promise", "none": text.DASH, "warm": "warm"}[state]
     return [("cache ", palette["dim"]), (word, palette["cold"])]
