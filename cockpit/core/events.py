@@ -96,8 +96,8 @@ class RunGoverned(Event, frozen=True, tag="run_governed"):
     """cockpit started the run itself: its calls go through the gateway and its tree has a runner.
 
     `token` is the SHA-256 of the token in its URL, in hex; the token itself is kept nowhere.
-    `purse` is the scope its calls are paid from, which outlives it: a run that goes on with another
-    one's session has that one's purse. `scratch` is its private directory.
+    `purse` is the ledger's scope that its calls are paid from. `upstreams` are the operator's
+    choices of where its calls go, each `DIALECT=URL` or `DIALECT=PROVIDER`.
     """
 
     agent: str
@@ -105,23 +105,7 @@ class RunGoverned(Event, frozen=True, tag="run_governed"):
     project: str
     token: str
     purse: str
-    scratch: str = ""
-    budget_by: str = ""
-
-
-class RunnerBound(Event, frozen=True, tag="runner_bound"):
-    """A runner owns the run's tree; recorded before the agent's first instruction.
-
-    `pid` and `created` (ms) name the agent, `runner` and `runner_created` its runner, `boot` the
-    boot of the machine, `leader` the session id of the tree.
-    """
-
-    pid: int
-    created: int
-    runner: int
-    runner_created: int
-    boot: str
-    leader: int
+    upstreams: tuple[str, ...] = ()
 
 
 class SessionLinked(Event, frozen=True, tag="session_linked"):

@@ -102,8 +102,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `child_tokens` are what its sub-agents spent: they count against its budget and its burn rate,
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
     calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
-    is since when its requests are held; `deferred` and `halted` say why it may not go on;
-    `asking_cap` is that the operator decides on a cap that was reached.
+    is since when its requests are held; `deferred` and `halted` say why it may not go on.
     """
 
     id: str
@@ -167,7 +166,6 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused: int = 0
     deferred: str = ""
     halted: str = ""
-    asking_cap: bool = False
     approvals: tuple[Approval, ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -226,7 +224,7 @@ def active_until(run: Run, now: int) -> int:
 
 
 def _is_held(run: Run) -> bool:
-    return bool(run.paused or run.deferred or run.halted or run.asking_cap or run.approvals)
+    return bool(run.paused or run.deferred or run.halted or run.approvals)
 
 
 def claim(run: Run, now: int) -> Claim:
@@ -265,8 +263,6 @@ def _held(run: Run, now: int) -> Claim:
     if run.approvals:
         asked = run.approvals[0]
         return Claim("asks", f"{asked.rule}: {asked.text}")
-    if run.asking_cap:
-        return Claim("asks", "a cap is reached: raise it, or let the run end")
     return Claim("held", f"its requests are held for {(now - run.paused) // 1000} s")
 
 

@@ -227,6 +227,7 @@ def _process_found(run: Run, event: e.ProcessFound) -> Run:
         pid_created=event.created,
         authority="wire" if run.governed else event.authority,
         process_gone=False,
+        phase="working" if run.governed and run.phase == "ended" else run.phase,
         stopping=None if _is_over(run.stopping) else run.stopping,
     )
 
@@ -243,7 +244,11 @@ def _process_ended(run: Run, event: e.ProcessEnded) -> Run:
 
 def _ended(run: Run, event: e.RunEnded) -> Run:
     return replace(
-        _worked(run, event.at), phase="ended", outcome=one_line(event.outcome), open_tools=()
+        _worked(run, event.at),
+        phase="ended",
+        outcome=one_line(event.outcome),
+        open_tools=(),
+        process_gone=run.process_gone or run.governed,
     )
 
 
@@ -468,7 +473,6 @@ _SIGNS_OF_LIFE: frozenset[type[e.Event]] = frozenset(
         e.ToolEnded,
         e.RunEnded,
         e.RunGoverned,
-        e.RunnerBound,
         e.RunDeferred,
         e.RunHalted,
         e.RunPaused,

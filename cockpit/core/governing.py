@@ -21,20 +21,6 @@ def _governed(run: Run, event: e.RunGoverned) -> Run:
         project=event.project,
         purse=event.purse,
         authority="wire",
-        budget_by=run.budget_by or event.budget_by,
-    )
-
-
-def _bound(run: Run, event: e.RunnerBound) -> Run:
-    """A new process of the run: the first, or one that goes on where a deferred one ended."""
-    return replace(
-        run,
-        pid=event.pid,
-        pid_created=event.created,
-        process_gone=False,
-        phase="working",
-        outcome="",
-        stopping=None,
     )
 
 
@@ -49,11 +35,11 @@ def _measured(run: Run, event: e.ContextMeasured) -> Run:
 
 
 def _deferred(run: Run, event: e.RunDeferred) -> Run:
-    return replace(run, deferred=one_line(event.reason), asking_cap=False)
+    return replace(run, deferred=one_line(event.reason))
 
 
 def _halted(run: Run, event: e.RunHalted) -> Run:
-    return replace(run, halted=one_line(event.reason), asking_cap=False)
+    return replace(run, halted=one_line(event.reason))
 
 
 def _paused(run: Run, event: e.RunPaused) -> Run:
@@ -67,7 +53,6 @@ def _resumed(run: Run, event: e.RunResumed) -> Run:
         paused=0,
         deferred="",
         halted="",
-        asking_cap=False,
         last_event=max(run.last_event, event.at),
     )
 
@@ -91,7 +76,6 @@ def _approval_answered(run: Run, event: e.ApprovalAnswered) -> Run:
 
 STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.RunGoverned: _governed,
-    e.RunnerBound: _bound,
     e.SessionLinked: _linked,
     e.ContextMeasured: _measured,
     e.RunDeferred: _deferred,

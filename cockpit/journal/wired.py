@@ -13,7 +13,7 @@ FOR_EVER = 1 << 62
 SLACK_MS = 5_000
 """A transcript may date a call's last line a little after the agent's end was seen."""
 _ENDS = (e.ProcessEnded, e.RunEnded, e.RunStopped)
-_KINDS = (e.SessionLinked, e.RunnerBound, *_ENDS)
+_KINDS = (e.SessionLinked, e.ProcessFound, *_ENDS)
 
 
 class Span(Struct, frozen=True):
@@ -43,8 +43,9 @@ def spans_of(happened: Iterable[e.Event]) -> list[Span]:
     for event in happened:
         if isinstance(event, e.SessionLinked):
             found[event.run].append(event.found)
-        elif isinstance(event, e.RunnerBound):
-            lives[event.run].append((event.at, FOR_EVER))
+        elif isinstance(event, e.ProcessFound):
+            if not lives[event.run] or lives[event.run][-1][1] != FOR_EVER:
+                lives[event.run].append((event.at, FOR_EVER))
         elif isinstance(event, _ENDS) and lives[event.run]:
             since, until = lives[event.run][-1]
             lives[event.run][-1] = since, min(until, event.at + SLACK_MS)

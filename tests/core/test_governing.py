@@ -22,9 +22,7 @@ def governed(*further: e.Event) -> Fleet:
         token="h",
         purse="run:run-1",
     )
-    bound = e.RunnerBound(
-        run="run-1", at=1, pid=7, created=1, runner=6, runner_created=1, boot="b", leader=7
-    )
+    bound = e.ProcessFound(run="run-1", at=1, pid=7, created=1, authority="wire")
     return fold_all(Fleet(), [begun, bound, *further])
 
 
@@ -63,9 +61,7 @@ def test_a_deferred_run_is_not_live_until_it_goes_on() -> None:
         gone,
         [
             e.RunResumed(run="run-1", at=20),
-            e.RunnerBound(
-                run="run-1", at=21, pid=8, created=2, runner=9, runner_created=2, boot="b", leader=8
-            ),
+            e.ProcessFound(run="run-1", at=21, pid=8, created=2, authority="wire"),
         ],
     )
     assert claim(again.runs["run-1"], 22).state == "running"

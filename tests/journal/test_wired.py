@@ -4,10 +4,8 @@ from cockpit.core import events as e
 from cockpit.journal.wired import FOR_EVER, SLACK_MS, Span, spans_of
 
 
-def bound(at: int) -> e.RunnerBound:
-    return e.RunnerBound(
-        run="run-1", at=at, pid=1, created=1, runner=2, runner_created=1, boot="b", leader=1
-    )
+def bound(at: int) -> e.ProcessFound:
+    return e.ProcessFound(run="run-1", at=at, pid=1, created=1, authority="wire")
 
 
 def test_a_live_run_holds_the_books_without_end() -> None:
