@@ -116,7 +116,7 @@ def safe_backend() -> Any:  # noqa: ANN401 - keyring has no types
     return safe[0] if safe else None
 
 
-async def in_thread(call: Callable[[], str], limit_s: float = KEYRING_LIMIT_S) -> str:
+async def in_thread(call: Callable[[], str]) -> str:
     """What the call returns; a thread that hangs is left behind and keeps nobody from leaving.
 
     Raises:
@@ -140,7 +140,7 @@ async def in_thread(call: Callable[[], str], limit_s: float = KEYRING_LIMIT_S) -
             loop.call_soon_threadsafe(tell, *outcome)
 
     threading.Thread(target=work, daemon=True, name="keyring").start()
-    async with asyncio.timeout(limit_s):
+    async with asyncio.timeout(KEYRING_LIMIT_S):
         return await answer
 
 
@@ -179,3 +179,8 @@ def write_file(folder: Path, name: str, secret: Secret) -> Path:
         file.write(secret.reveal() + "\n")
     fresh.replace(path)
     return path
+
+
+def forget_file(folder: Path, name: str) -> None:
+    """Removes the provider's key file, if there is one."""
+    key_file(folder, name).unlink(missing_ok=True)

@@ -191,7 +191,7 @@ async def test_a_stream_the_provider_cuts_ends_like_that_and_is_estimated(line):
     run = line.run()
     line.demo.plan(Mishap(kind="cut", after=30))
     async with client() as session:
-        with pytest.raises(Exception, match="payload is not completed|Connection"):
+        with pytest.raises(Exception, match=r"payload is not completed|Connection"):
             async with post(session, run, messages("[[slow]]", max_tokens=4_000)) as answer:
                 await answer.read()
     (settled,) = await line.until(e.CallSettled)
