@@ -4,17 +4,16 @@ A line is decoded into typed structs, which skips the content: by far the larger
 of the time that dictionaries take. What does not fit the types is read once more with patience.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from cockpit.agents import loose
 from cockpit.agents.adapter import Source
-from cockpit.core.call import Told
-from cockpit.core.price import Mark
+from cockpit.core.call import KindKey, Told
 from cockpit.core.tokens import Tokens
 
 MINUTES_5 = 5 * 60_000
@@ -27,11 +26,15 @@ SYNTHETIC = "<synthetic>"
 ASSISTANT = "assistant"
 OTHER = "?"
 
+Tools = tuple[str, ...] | None
 Figures = tuple[int, int, int, int, int, int]
 Figure = Annotated[int, Meta(ge=0, lt=loose.FIGURE_LIMIT)]
+Instant = Annotated[datetime, Meta(tz=True)] | int
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
-class Writes(Struct):
+class Writes(Struct, gc=False):
     """Cache writes by lifetime; `ttl_s` only from providers with lifetimes of their own."""
 
     ephemeral_5m_input_tokens: Figure = 0
@@ -39,19 +42,19 @@ class Writes(Struct):
     ttl_s: dict[str, int] | None = None
 
 
-class Details(Struct):
+class Details(Struct, gc=False):
     """What the output was made of."""
 
     thinking_tokens: Figure = 0
 
 
-class Searches(Struct):
+class Searches(Struct, gc=False):
     """What the provider itself looked up."""
 
     web_search_requests: Figure = 0
 
 
-class Step(Struct):
+class Step(Struct, gc=False):
     """Figures of a call, or of a step of it on the provider's side."""
 
     input_tokens: Figure = 0
@@ -78,7 +81,7 @@ class Step(Struct):
         )
 
 
-class Usage(Step):
+class Usage(Step, gc=False):
     """Figures of a call, and the conditions that change its price."""
 
     iterations: list[Step] | None = None
@@ -91,14 +94,14 @@ class Usage(Step):
 NO_USAGE = Usage()
 
 
-class Part(Struct):
+class Part(Struct, gc=False):
     """A piece of an answer."""
 
     type: str = ""
     name: str = ""
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, gc=False):
     """The provider's answer, or a piece of it."""
 
     id: str = ""
@@ -106,61 +109,76 @@ class Message(Struct, frozen=True):
     role: str = ""
     stop_reason: str | None = None
     usage: Usage | None = None
-    content: list[Part] | None = None
 
 
-NO_MESSAGE = Message()
+class WholeMessage(Message, gc=False):
+    """With its content."""
+
+    content: list[Part] | str | None = None
 
 
-class Line(Struct, rename="camel"):
+class Line(Struct, rename="camel", gc=False):
     """What the books need of a line; `type` is empty where it is absent."""
 
-    message: Message = NO_MESSAGE
+    message: Message = field(default_factory=Message)
     type: str = ""
-    timestamp: str | int = ""
+    timestamp: Instant = 0
     uuid: str = ""
     request_id: str = ""
-    requested_model: str | None = None
     is_sidechain: bool | None = None
     agent_id: str | None = None
+    requested_model: str | None = None
     is_aborted_mid_stream: bool | None = None
+    subtype: str = ""
+    id: str = ""
 
 
-NO_LINE = Line()
-typed = msgspec.json.Decoder(Line).decode
-"""Decodes a line that is written as expected, in any order. Raises what `REFUSED` names."""
+class WholeLine(Line, rename="camel", gc=False):
+    """With the tools that an answer asks for."""
+
+    message: WholeMessage = field(default_factory=WholeMessage)
+
+
+lines = msgspec.json.Decoder(Line).decode_lines
+"""Decodes lines that are written as expected, with their keys in any order. Raises what `REFUSED` names."""
+whole_lines = msgspec.json.Decoder(WholeLine).decode_lines
+whole = msgspec.json.Decoder(WholeLine).decode
 REFUSED = (msgspec.MsgspecError, RecursionError)
 
 
-def patient(entry: loose.Table) -> Line:
-    """The same of a decoded line that does not fit the types.
-
-    Raises:
-        ValueError: when a figure is none.
-    """
+def patient(raw: bytes) -> WholeLine | None:
+    """The same of a line that does not fit the types; None when it cannot be read at all."""
+    entry = loose.decode(raw)
+    if not isinstance(entry, dict):
+        return None
     message = loose.table(entry.get("message"))
     usage = loose.table(message.get("usage"))
-    timestamp = entry.get("timestamp")
-    return Line(
-        message=Message(
+    try:
+        figures = _usage(usage) if usage else None
+    except ValueError:
+        return None
+    return WholeLine(
+        message=WholeMessage(
             id=loose.text(message.get("id")),
             model=loose.text(message.get("model")),
             role=loose.text(message.get("role")),
             stop_reason=loose.text(message.get("stop_reason")) or None,
-            usage=_usage(usage) if usage else None,
+            usage=figures,
             content=[
                 Part(loose.text(part.get("type")), loose.text(part.get("name")))
                 for part in loose.tables(message.get("content"))
             ],
         ),
         type=(loose.text(entry["type"]) or OTHER) if "type" in entry else "",
-        timestamp=timestamp if isinstance(timestamp, str) else loose.instant(timestamp),
-        uuid=loose.text(entry.get("uuid")),
-        request_id=loose.text(entry.get("requestId")),
-        requested_model=loose.text(entry.get("requestedModel")),
+        timestamp=loose.instant(entry.get("timestamp")),
         is_sidechain=entry.get("isSidechain") is True,
         agent_id=loose.text(entry.get("agentId")),
+        requested_model=loose.text(entry.get("requestedModel")),
         is_aborted_mid_stream=entry.get("isAbortedMidStream") is True,
+        subtype=loose.text(entry.get("subtype")),
+        id=loose.text(entry.get("id")),
+        uuid=loose.text(entry.get("uuid")),
+        request_id=loose.text(entry.get("requestId")),
     )
 
 
@@ -195,32 +213,22 @@ def _step(usage: loose.Table) -> Step:
     )
 
 
-def usage_of(line: Line) -> Usage | None:
-    """The usage of a line that tells of a call, None for any other line."""
-    message = line.message
-    if message.usage is None or cleaned(message.model) == SYNTHETIC:
-        return None
-    kind = line.type or (ASSISTANT if message.role == ASSISTANT else "")
-    return message.usage if kind == ASSISTANT else None
+def identify(line: Line, source: Source) -> None:
+    """Gives a message without an id one that is the same whatever file holds its line."""
+    usage = line.message.usage or NO_USAGE
+    own = line.request_id or line.uuid or f"{instant(line.timestamp)}:{usage.tokens().total}"
+    line.message.id = f"{owner(line, source)}:{own}"
 
 
 def tell(
-    tellings: list[Told],
-    line: Line,
-    usage: Usage,
-    id_: bytes,
-    run: str,
-    model: str,
-    output: int,
-    stopped: bool,
-    last: int,
-    tools: tuple[str, ...] | None,
-) -> int:
-    """Adds the call that a line tells of, with what only its neighbours know.
+    line: Line, usage: Usage, run: str, output: int, stopped: bool, last: int, tools: Tools
+) -> tuple[Told, int]:
+    """The call that a line tells of, with what only its neighbours know.
 
     What was written lives as long as its class says; a call that wrote nothing keeps the `last`
-    one's lifetime. Returns what is the last one's now.
+    one's lifetime. Also gives what is the last one's now.
     """
+    message, at = line.message, line.timestamp
     written, writes, details = usage.cache_creation_input_tokens, usage.cache_creation, usage.output_tokens_details  # fmt: skip
     hour = five = announced = 0
     if writes is not None:
@@ -233,23 +241,21 @@ def tell(
         last = HOUR
     elif five:
         last = MINUTES_5
-    tier, geo = _conditions(usage.service_tier, usage.speed, usage.inference_geo)
-    mark: Mark = "exact" if stopped else "estimated"
-    reason = "" if stopped else CUT_OFF if line.is_aborted_mid_stream else NO_END
-    asked, searches, at = line.requested_model, usage.server_tool_use, line.timestamp
-    window = LONG_WINDOW if asked is not None and asked.endswith("[1m]") else None
     figures = (
         usage.input_tokens, five, hour, usage.cache_read_input_tokens, output,
         0 if details is None else details.thinking_tokens,
     )  # fmt: skip
     if usage.iterations:
         figures = _with_steps(figures, usage.iterations)
-    tellings.append((
-        id_, run, instant(at), 0,
-        (model, "", tier, geo, mark, reason, announced or last or None, window),
-        *figures, 0 if searches is None else searches.web_search_requests, tools,
-    ))  # fmt: skip
-    return last
+    kind = _kind(
+        message.model, usage.service_tier, usage.speed, usage.inference_geo,
+        line.requested_model, line.is_aborted_mid_stream, stopped, announced or last,
+    )  # fmt: skip
+    searches = usage.server_tool_use
+    return (
+        message.id.encode("utf-8", "replace"), run, instant(at), 0, kind, *figures,
+        0 if searches is None else searches.web_search_requests, tools,
+    ), last  # fmt: skip
 
 
 def _with_steps(top: Figures, steps: list[Step]) -> Figures:
@@ -265,23 +271,19 @@ def _with_steps(top: Figures, steps: list[Step]) -> Figures:
     )  # fmt: skip
 
 
-def own_id(line: Line, usage: Usage) -> str:
-    """Tells lines without a message id apart, the same way whatever file holds them."""
-    total = usage.tokens().total
-    return line.request_id or line.uuid or f"{line.timestamp}:{total}"
-
-
-def tools_of(message: Message) -> tuple[str, ...]:
-    """The tools an answer asks for, each once."""
-    asked = (cleaned(part.name) for part in message.content or () if part.type == "tool_use")
+def tools_of(line: Line) -> tuple[str, ...]:
+    """The tools an answer asks for, each once; only of whole lines."""
+    content = line.message.content if isinstance(line, WholeLine) else None
+    parts = content if isinstance(content, list) else ()
+    asked = (cleaned(part.name) for part in parts if part.type == "tool_use")
     return tuple(dict.fromkeys(asked))
 
 
-def owner(source: Source, *, sidechain: bool, agent: str) -> str:
+def owner(line: Line, source: Source) -> str:
     """The run that a line tells of: older versions wrote sub-agents into the session's file."""
-    if not sidechain or source.parent is not None:
+    if not line.is_sidechain or source.parent is not None:
         return source.run
-    return f"{source.run}/{agent or 'sidechain'}"
+    return f"{source.run}/{cleaned(line.agent_id or '') or 'sidechain'}"
 
 
 @lru_cache(maxsize=1024)
@@ -290,34 +292,26 @@ def cleaned(text: str) -> str:
     return loose.name(text)
 
 
-@lru_cache(maxsize=256)
-def _conditions(service: str | None, speed: str | None, place: str | None) -> tuple[str, str]:
-    """Tier and geography where they change the price; empty for the usual."""
+@lru_cache(maxsize=1024)
+def _kind(
+    model: str, service: str | None, speed: str | None, place: str | None, requested: str | None,
+    aborted: bool | None, stopped: bool, lifetime: int,
+) -> KindKey:  # fmt: skip
+    """What many calls have in common; tier and geography only where they change the price."""
     tier, geo = loose.name(service), loose.name(place)
     if loose.name(speed) == "fast":
         tier = "fast"
-    usual = ("standard", "default")
-    return "" if tier in usual else tier, "" if geo in ("not_available", "global") else geo
+    return (
+        loose.name(model), "",
+        "" if tier in ("standard", "default") else tier,
+        "" if geo in ("not_available", "global") else geo,
+        "exact" if stopped else "estimated",
+        "" if stopped else CUT_OFF if aborted else NO_END,
+        lifetime or None,
+        LONG_WINDOW if requested is not None and requested.endswith("[1m]") else None,
+    )  # fmt: skip
 
 
-def instant(told: str | int) -> int:
-    """Milliseconds since the epoch; quickly for `2026-11-22T03:25:58.100Z`."""
-    if isinstance(told, str) and len(told) == 24 and told[19] == "." and told[23] == "Z":
-        try:
-            minute = _minutes.get(told[:16]) or _minute(told[:16])
-            return minute + int(told[17:19] + told[20:23])
-        except ValueError:
-            pass
-    return loose.instant(told)
-
-
-_minutes: dict[str, int] = {}
-MINUTES_LIMIT = 50_000
-
-
-def _minute(told: str) -> int:
-    if len(_minutes) > MINUTES_LIMIT:
-        _minutes.clear()
-    value = int(datetime.fromisoformat(f"{told}+00:00").timestamp()) * 1000
-    _minutes[told] = value
-    return value
+def instant(told: Instant) -> int:
+    """Milliseconds since the epoch."""
+    return loose.instant(told) if isinstance(told, int) else (told - EPOCH) // MILLISECOND
