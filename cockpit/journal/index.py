@@ -8,6 +8,7 @@ keyed by a 64-bit hash of the provider's message id: forks, resumes and replays 
 import fcntl
 import os
 import sqlite3
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from operator import itemgetter
@@ -31,8 +32,6 @@ HALF = MILLION // 2
 Steady = tuple[int, int, int, int, int, int]
 """Rates, and the prompt size up to which they hold."""
 NOT_STEADY: Steady = (0, 0, 0, 0, 0, -1)
-UNKNOWN = -1
-"""Stands for a price not asked for yet."""
 
 Price = Callable[[Call], int | None]
 """Nano-dollars of a call, None when no price is known."""
@@ -203,14 +202,13 @@ class Index:
         """The run's number in this index, given out at its first call."""
         number = self._numbers.get(run)
         if number is None:
-            self._database.execute(
+            row = self._database.execute(
                 "INSERT INTO runs (run, agent, session, parent, modified) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (run) DO UPDATE SET parent = coalesce(excluded.parent, parent),"
                 " session = coalesce(nullif(session, ''), excluded.session),"
-                " modified = iif(modified, modified, excluded.modified)",
+                " modified = iif(modified, modified, excluded.modified) RETURNING number",
                 (run, agent, session, parent, modified),
-            )
-            row = self._database.execute("SELECT number FROM runs WHERE run = ?", (run,)).fetchone()
+            ).fetchone()
             number = self._numbers[run] = int(row[0])
             self._names[number] = run
         return number
@@ -282,22 +280,24 @@ class Index:
         """
         if price is not self._pending_price:
             self._pending_price, self._steady = price, {}
-        pending, numbers, steady = self._pending, self._numbers, self._steady
-        number_of, toolset = self.kinds.numbers, self.kinds.toolset
+        pending, numbers = self._pending, self._numbers
+        last_kind, last_run, number, owner = None, None, 0, 0
         for id_, run, at, requested, kind, fresh, five, hour, read, output, reasoning, searches, tools in told:  # fmt: skip
-            key = from_bytes(blake2b(id_, digest_size=8).digest(), "big", signed=True)
-            number = number_of.get(kind) or self.kinds.number(kind)
-            a, b, c, d, e, up_to = steady[number] if number in steady else self._steady_at(number, price)  # fmt: skip
-            if searches or fresh + five + hour + read > up_to:
-                nano: int | None = UNKNOWN
-            else:
+            (key,) = _signed(blake2b(id_, digest_size=8).digest())
+            if kind is not last_kind:
+                number, last_kind = self.kinds.number(kind), kind
+                a, b, c, d, e, up_to = self._steady.get(number) or self._steady_at(number, price)
+            if run is not last_run:
+                owner, last_run = numbers.get(run) or self._number_of(source, run, modified), run
+            toolset = None if tools is None else self.kinds.toolset(tools)
+            nano: int | None = None
+            if not searches and fresh + five + hour + read <= up_to:
                 nano = (fresh * a + five * b + hour * c + read * d + output * e + HALF) // MILLION
             row: Row = (
-                key, numbers.get(run) or self._number_of(source, run, modified), at, requested,
-                number, None if tools is None else toolset(tools), fresh, five, hour, read, output,
-                reasoning, searches, nano,
+                key, owner, at, requested, number, toolset,
+                fresh, five, hour, read, output, reasoning, searches, nano,
             )  # fmt: skip
-            if nano is UNKNOWN:
+            if nano is None:
                 row = (*row[:_NANO], price(self._call(row, None, run)))
             known = pending.get(key)
             pending[key] = row if known is None else self._merged(known, row)
@@ -309,7 +309,8 @@ class Index:
         self._owners.clear()
         rows = sorted(pending.values(), key=_key)
         known = self._known(rows)
-        self._database.executemany(_INSERT, [row for row in rows if row[0] not in known])
+        new = [row for row in rows if row[0] not in known] if known else rows
+        self._database.executemany(_INSERT, new)
         for key in known:
             row = pending[key]
             self._book_one(row, self._call(row, None, self._name(row[1])), self._pending_price)
@@ -554,7 +555,7 @@ def merge(one: Call, other: Call) -> Call:
 
 
 _key = itemgetter(0)
-from_bytes = int.from_bytes
+_signed = struct.Struct(">q").unpack
 
 
 def _unpriced(_: Call) -> int | None:
