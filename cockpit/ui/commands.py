@@ -213,7 +213,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "spend.longer",
-        "p,right_square_bracket",
+        "right_square_bracket",
         "Longer period",
         "Today, 7 days, 30 days, all.",
         "period(1)",

@@ -79,7 +79,11 @@ async def test_it_asks_for_groups_and_days_at_once_and_again_when_they_change():
             await pilot.press(key)
             await answered(pilot)
             assert remote.asked[-2][0] == by
-        for key, since in (("p", month), ("right_square_bracket", 0), ("p", MIDNIGHT)):
+        for key, since in (
+            ("right_square_bracket", month),
+            ("right_square_bracket", 0),
+            ("right_square_bracket", MIDNIGHT),
+        ):
             await pilot.press(key)
             await answered(pilot)
             assert remote.asked[-2][:2] == ("model", since)
@@ -113,7 +117,7 @@ async def test_a_day_is_drilled_into_as_a_day_of_the_screens_zone():
     remote = Books(seeded(3))
     app = screen_on(remote, settings=ScreenSettings(tz=ZoneInfo("Europe/Berlin")))
     async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, *["left"] * 3, "right", "p", "p")
+        await opened(pilot, *["left"] * 3, "right", "right_square_bracket", "right_square_bracket")
         while app.screen.part.by != "day":
             await pilot.press("tab")
             await answered(pilot)

@@ -233,6 +233,8 @@ def _cache(view: View) -> Lined:
     if state == "none":
         return [[_label(view, "cache"), (text.DASH, palette["dim"])]]
     following = next_turn_of(view.run)
+    if following and not following.cold:  # a model that costs nothing
+        following = None
     warm = f"next {text.money(following.warm)}" if following else ""
     cold = f"next {text.money(following.cold)}" if following else ""
     if state == "warm" and expires is not None:
@@ -245,11 +247,7 @@ def _cache(view: View) -> Lined:
         ]
         return [
             [_label(view, "cache"), *first],
-            [
-                (" " * LABEL, palette.text),
-                ("cold".ljust(11), palette["dim"]),
-                (cold, palette["dim"]),
-            ],
+            *_gone_cold(cold, palette),
             *_keep_warm(view),
         ]
     if state == "unknown":
@@ -257,6 +255,12 @@ def _cache(view: View) -> Lined:
             [_label(view, "cache"), ("no promise".ljust(11), palette["dim"]), (warm, palette.text)]
         ]
     return [[_label(view, "cache"), ("cold".ljust(11), palette["cold"]), (cold, palette.text)]]
+
+
+def _gone_cold(cold: str, palette: Palette) -> Lined:
+    """What the next turn costs once the cache is cold; nothing where that is nothing."""
+    dim = palette["dim"]
+    return [[(" " * LABEL, dim), ("cold".ljust(11), dim), (cold, dim)]] if cold else []
 
 
 def _keep_warm(view: View) -> Lined:
@@ -331,7 +335,7 @@ def _facts(view: View) -> Lined:
         ("model", text.safe(run.model)),
         ("project", text.safe(run.project)),
         ("branch", text.safe(run.branch)),
-        ("hold", held),
+        ("control", held),
     )
     room = view.width - LABEL
     return [

@@ -6,16 +6,19 @@ from datetime import tzinfo
 from msgspec import Struct
 from textual.strip import Strip
 
-from cockpit.core.fleet import Fleet, burn_per_hour, claim, spent_since
+from cockpit.core.fleet import Fleet, State, burn_per_hour, claim, spent_since
 from cockpit.ui import text
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.lines import Lines, Part, spread
 
-_COUNTED = (
+_COUNTED: tuple[tuple[State, str], ...] = (
     ("running", "running"),
     ("waiting", "waiting"),
     ("asks", "asks"),
     ("stuck", "stuck"),
+    ("held", "held"),
+    ("deferred", "deferred"),
+    ("halted", "halted"),
     ("stopping", "stopping"),
     ("stop failed", "STOP FAILED"),
 )
@@ -107,8 +110,7 @@ def counts(figures: Totals, palette: Palette, *, short: bool) -> list[Part]:
             continue
         if parts:
             parts.append((" · ", palette["dim"]))
-        part = "failed" if state == "stop failed" else state
-        parts.append((f"{count} {word}", palette[part] if count else palette["dim"]))
+        parts.append((f"{count} {word}", palette.state(state) if count else palette["dim"]))
     return parts or [("no run is live", palette["dim"])]
 
 
