@@ -101,7 +101,7 @@ class Answer:
         if self.asked.max_output is not None:
             guess = min(guess, self.asked.max_output)
         rule = f"{self._input_rule()}; output: bytes seen / {BYTES_PER_TOKEN} x {MARGIN} + {unseen} not yet sent"
-        tokens = self._with_output(max(guess, seen.output), seen.reasoning)
+        tokens = self._with_output(max(guess, self.tokens.output), seen.reasoning)
         return tokens, f"{self._why(cut)}; {rule}"
 
     def _input_rule(self) -> str:

@@ -34,7 +34,8 @@ from cockpit.gateway.wire.untrusted import (
     word,
 )
 
-_FREE = re.compile(r"(?:^|/)(?:messages/count_tokens|models(?:/[^/]+)?)$")
+_COUNT = re.compile(r"(?:^|/)messages/count_tokens$")
+_LIST = re.compile(r"^$|(?:^|/)models(?:/[^/:]+)?$")
 _PAID = re.compile(r"(?:^|/)messages$")
 _ALWAYS_THINKS = re.compile(r"fable|mythos|opus-(?:5-[5-9]|[6-9])")
 SEARCHES_WHEN_UNLIMITED = 10
@@ -49,7 +50,7 @@ class Anthropic:
 
     def asked(self, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
         where = path.rstrip("/")
-        if where == "" or _FREE.search(where):
+        if _COUNT.search(where) or (_LIST.search(where) and not body):
             return Asked(dialect=self.name, path=path, paid=False, session=_session(headers))
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
@@ -137,12 +138,12 @@ def _ttl(holder: Table) -> str:
 
 
 def _read_message(contents: Contents, lifetimes: set[str], message: Table) -> None:
-    role = message.get("role")
+    role = word(message.get("role"))
     origin = role if role in {"assistant", "system"} else "user"
     for part in _blocks(message.get("content")):
         if "cache_control" in part:
             lifetimes.add(_ttl(part))
-        _read_block(contents, str(origin), part)
+        _read_block(contents, origin, part)
 
 
 def _read_block(contents: Contents, origin: str, part: Table) -> None:
@@ -185,7 +186,7 @@ def _read_media(contents: Contents, origin: str, part: Table) -> None:
 def _unseen_parts(contents: Contents, body: Table) -> int:
     """Adds what the request makes the provider put in; gives the number of searches allowed."""
     tools = [table(tool) for tool in rows(body.get("tools"))]
-    served = [tool for tool in tools if tool.get("type") not in {None, "custom"}]
+    served = [tool for tool in tools if word(tool.get("type")) not in {"", "custom"}]
     served += rows(body.get("mcp_servers"))
     contents.unseen(FOR_SERVER_TOOL * len(served))
     if table(body.get("output_config")).get("format") or body.get("output_format"):

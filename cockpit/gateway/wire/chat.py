@@ -36,7 +36,7 @@ from cockpit.gateway.wire.untrusted import (
     word,
 )
 
-_FREE = re.compile(r"(?:^|/)models(?:/.+)?$")
+_FREE = re.compile(r"^$|(?:^|/)models(?:/[^:]+)?$")
 _PAID = re.compile(r"(?:^|/)(?:chat/completions|completions|embeddings)$")
 _OF_OPENAI = re.compile(r"(?:^|/)(?:gpt-|chatgpt|o\d)")
 _HIDES_THINKING = re.compile(r"(?:^|/)(?:gpt-[5-9]|o\d)")
@@ -52,8 +52,8 @@ class Chat:
 
     def asked(self, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
         where = path.rstrip("/")
-        if where == "" or _FREE.search(where):
-            return Asked(dialect=self.name, path=path, paid=False, session=session_of(headers))
+        if _FREE.search(where):
+            return None if body else Asked(dialect=self.name, path=path, paid=False)
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
@@ -134,14 +134,15 @@ def tier_asked(body: Table) -> str:
 
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
     contents = Contents()
-    lifetimes: set[object] = {lifetime_asked(body)}
+    lifetimes: set[str] = {lifetime_asked(body)}
     model = word(body.get("model"))
     contents.tools(body.get("tools") or body.get("functions"))
     _unseen_parts(contents, body)
     for message in rows(body.get("messages")):
         contents.message()
         _read_message(contents, lifetimes, table(message), model)
-    for text in ("prompt", "suffix", "input"):
+    embeds = path.rstrip("/").endswith("embeddings")
+    for text in ("input",) if embeds else ("prompt", "suffix"):
         contents.add("user", body.get(text))
     effort = body.get("reasoning_effort") or table(body.get("reasoning")).get("effort")
     options = table(body.get("stream_options"))
@@ -151,7 +152,7 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
         model=model,
         stream=body.get("stream") is True,
         prompt=contents.prompt(),
-        max_output=_most(path, body),
+        max_output=0 if embeds else _most(body),
         lifetime=longest_lifetime(lifetimes),
         tier=tier_asked(body),
         session=session_of(headers),
@@ -172,14 +173,12 @@ def _unseen_parts(contents: Contents, body: Table) -> None:
     contents.unseen(FOR_SERVER_TOOL * len(served) + FOR_SEARCH * searches)
 
 
-def _most(path: str, body: Table) -> int | None:
-    if path.rstrip("/").endswith("embeddings"):
-        return 0
+def _most(body: Table) -> int | None:
     newer = limit(body.get("max_completion_tokens"))
     return limit(body.get("max_tokens")) if newer is None else newer
 
 
-def _read_message(contents: Contents, lifetimes: set[object], message: Table, model: str) -> None:
+def _read_message(contents: Contents, lifetimes: set[str], message: Table, model: str) -> None:
     role = message.get("role")
     origin = {
         "system": "system",
@@ -203,11 +202,11 @@ def _read_message(contents: Contents, lifetimes: set[object], message: Table, mo
     contents.add("assistant", message.get("function_call"))
 
 
-def _mark(lifetimes: set[object], part: Table) -> None:
+def _mark(lifetimes: set[str], part: Table) -> None:
     """Anthropic's models have their marks on this wire too."""
     control = part.get("cache_control")
     if isinstance(control, dict):
-        lifetimes.add(control.get("ttl") or "5m")
+        lifetimes.add(word(control.get("ttl")) or "5m")
 
 
 def _read_part(contents: Contents, origin: str, part: Table, model: str) -> None:
@@ -253,7 +252,7 @@ def noted(messages: Raw, note: str) -> Raw:
     given = elements(messages)
     for at in range(len(given) - 1, -1, -1):
         message = members(given[at])
-        if value(message.get("role")) in {"user", "tool", "function"}:
+        if word(value(message.get("role"))) in {"user", "tool", "function"}:
             changed = {**message, "content": _content(message.get("content"), note)}
             return raw([*given[:at], changed, *given[at + 1 :]])
     return raw([*given, {"role": "user", "content": note}])

@@ -34,7 +34,8 @@ from cockpit.gateway.wire.untrusted import (
 )
 
 _PAID = re.compile(r"(?:^|/)models/([^/:]+):(generateContent|streamGenerateContent)$")
-_FREE = re.compile(r"(?:^|/)v1(?:beta|alpha)\w*/models(?:/[^/:]+)?$|:countTokens$")
+_COUNT = re.compile(r"(?:^|/)models/[^/:]+:countTokens$")
+_LIST = re.compile(r"(?:^|/)v1(?:beta|alpha)\w*/models(?:/[^/:]+)?$")
 _THINKS = re.compile(r"gemini-(?:2\.5|[3-9])")
 _SEARCH = frozenset({"googleSearch", "google_search", "googleSearchRetrieval"})
 _DECLARED = frozenset({"functionDeclarations", "function_declarations"})
@@ -48,7 +49,7 @@ class Gemini:
 
     def asked(self, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:  # noqa: ARG002 - no header tells a session
         where = path.rstrip("/")
-        if _FREE.search(where):
+        if _COUNT.search(where) or (_LIST.search(where) and not body):
             return Asked(dialect=self.name, path=path, paid=False)
         paid = _PAID.search(where)
         if paid is None:

@@ -157,7 +157,7 @@ def _noted_messages(messages: Raw, note: str) -> Raw:
     for at in range(len(given) - 1, -1, -1):
         message = members(given[at])
         content = message.get("content")
-        if value(message.get("role")) in {"user", "tool"} and content is not None:
+        if word(value(message.get("role"))) in {"user", "tool"} and content is not None:
             changed = {**message, "content": joined(content, note)}
             return raw([*given[:at], changed, *given[at + 1 :]])
     return raw([*given, {"role": "user", "content": note}])

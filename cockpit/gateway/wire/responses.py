@@ -143,7 +143,7 @@ def _unseen_parts(contents: Contents, body: Table) -> None:
     contents.add("system", shape or None)
     contents.unseen(FOR_SCHEMA if shape.get("type") == "json_schema" else 0)
     tools = [table(tool) for tool in rows(body.get("tools"))]
-    served = [tool for tool in tools if tool.get("type") not in _OWN_TOOLS]
+    served = [tool for tool in tools if word(tool.get("type")) not in _OWN_TOOLS]
     contents.unseen(FOR_SERVER_TOOL * len(served) + FOR_SEARCH * _searches(body))
     if body.get("previous_response_id") or body.get("conversation"):
         contents.unseen(FOR_HISTORY)

@@ -82,7 +82,7 @@ class ResponsesAnswer(Answer):
             self._item(table(item))
         self.shown += size(whole.output)
         self._response(whole)
-        if whole.status not in _BEFORE_THE_END and self.input_told and not self.failure:
+        if word(whole.status) not in _BEFORE_THE_END and self.input_told and not self.failure:
             self.final = self.complete = True
 
     def _response(self, response: _Response) -> None:
@@ -94,8 +94,9 @@ class ResponsesAnswer(Answer):
             self.input_told = told_input(response.usage)
             asked = self.asked.lifetime
             self.lifetime_ms = cache_lifetime_ms(response.usage, self.tokens, asked)
-        if response.status in _LAST:
+        status = word(response.status)
+        if status in _LAST:
             self.final = self.input_told
-            self.complete = response.status in {"completed", "incomplete"}
+            self.complete = status in {"completed", "incomplete"}
         if response.error is not None:
             self.failure = error_kind({"error": response.error})
