@@ -13,12 +13,14 @@ from cockpit.gateway.governed import Governed, hashed
 from cockpit.gateway.passage import GoneError, answered
 from cockpit.gateway.peer import Peers
 from cockpit.gateway.recognise import guessed
-from cockpit.gateway.upstream import LONGEST_HEADER
+from cockpit.gateway.upstream import LONGEST_HEADER, TOKEN_HEADER
 from cockpit.gateway.wire.registry import DIALECTS
 from cockpit.journal.paths import private
 
 LOOPBACK = "127.0.0.1"
 PREFIX = "/run/"
+IN_HEADER = "-"
+"""In the token's place of a URL that must be written where others can read it: see the header."""
 IDLE_S = 300.0
 SHUTDOWN_S = 2.0
 
@@ -100,6 +102,8 @@ class Gateway:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         token, path, query = split(request.raw_path)
+        if token == IN_HEADER:
+            token = request.headers.get(TOKEN_HEADER, "")
         governed = self._runs.get(hashed(token)) if token else None
         if governed is None or not self._peers.trusted(request.transport):
             return _turned_away(path, request)

@@ -16,13 +16,16 @@ CONNECT_LIMIT_S = 20.0
 IDLE_S = 20.0
 LONGEST_HEADER = 65_536
 
+TOKEN_HEADER = "x-cockpit-token"
+"""Carries a run's token where its URL cannot; it goes no further than here."""
+
 _HOP = frozenset(
     (
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
         "te", "trailer", "transfer-encoding", "upgrade",
     )
 )  # fmt: skip
-_NOT_SENT = _HOP | {"host", "content-length", "expect", "accept-encoding"}
+_NOT_SENT = _HOP | {"host", "content-length", "expect", "accept-encoding", TOKEN_HEADER}
 _NOT_RETURNED = _HOP | {"content-length", "alt-svc"}
 _ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _VERSION = re.compile(r"/v\d[\w.]*(?:/openai)?$")
