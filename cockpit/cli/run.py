@@ -82,7 +82,7 @@ def run(
     if detach:
         click.echo(json.dumps(told, indent=2) if as_json else told["run"])
         return
-    from cockpit.cli.attach import attach
+    from cockpit.cli.attachment import attach
 
     raise SystemExit(attach(Path(told["socket"])))
 

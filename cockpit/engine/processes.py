@@ -94,6 +94,11 @@ def created(pid: int) -> int | None:
         return None
 
 
+def moment(ticks: int) -> int:
+    """When a process was created of which the kernel says that it started at these ticks of its clock."""
+    return _boot_ms() + ticks * 1000 // _ticks_a_second()
+
+
 def open_files(pid: int) -> frozenset[str]:
     """Paths of regular files the process keeps open, as the kernel resolves them."""
     found: set[str] = set()
@@ -160,7 +165,7 @@ def _stat(pid: int) -> _Fields | None:
 
 
 def _created(fields: _Fields) -> int:
-    return _boot_ms() + int(fields.rest[19]) * 1000 // _ticks_a_second()
+    return moment(int(fields.rest[19]))
 
 
 def _linux(known: Mapping[int, Process]) -> Processes:

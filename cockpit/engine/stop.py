@@ -6,18 +6,23 @@ tree alive; a zombie is not alive, it only waits for its parent to read its exit
 """
 
 import asyncio
+import contextlib
+import logging
 import os
 import signal
-from collections.abc import Callable, Collection
-from typing import Literal
+from collections.abc import Awaitable, Callable, Collection
+from typing import Literal, Protocol
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import Event, Rung, RunStopped, StopClimbed, StopFailed
+from cockpit.engine import kernel
 from cockpit.engine.grip import Grip, send_to_group
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.processes import Identity, Process
 from cockpit.engine.tree import Target, Tree, lineage
 
+FIRST_MS = 3_000
+"""So long an agent may take to answer its own protocol's interrupt."""
 TERMINATE_GRACE_MS = 5_000
 """Agents flush their session on SIGTERM; the slowest seen needs seconds."""
 ORPHAN_GRACE_MS = 300
@@ -31,6 +36,23 @@ LINGER_MS = 500
 FREEZE_ROUNDS = 8
 
 Mode = Literal["stop", "panic"]
+First = Callable[[Mode], Awaitable[object]]
+"""What comes before any signal: up to its first await it refuses the run's next call, then it
+interrupts by the agent's own protocol, and is done when the agent said so."""
+
+log = logging.getLogger(__name__)
+
+
+class Hand(Protocol):
+    """A means stronger than signals from here: the run's runner, or its control group."""
+
+    async def kill(self, spare: Collection[int]) -> None:
+        """Freezes and kills the tree; returns when that is done or known to be in vain."""
+        ...
+
+    async def release(self) -> None:
+        """The tree is empty: ends whatever held it."""
+        ...
 
 
 async def stop(
@@ -38,22 +60,26 @@ async def stop(
     rule: InterruptRule,
     *,
     mode: Mode,
-    emit: Callable[[Event], None],
+    emit: Callable[[Event], object],
     now: Callable[[], int],
     climb: asyncio.Event | None = None,
     lookout: Lookout | None = None,
     spare: Collection[int] = (),
+    first: First | None = None,
+    hand: Hand | None = None,
 ) -> RunStopped | StopFailed:
     """Ends every process of a run and says how that went; `emit` gets a `StopClimbed` per rung.
 
     `climb`, set by the operator, goes up a rung at once (and is cleared). `panic` begins with the
     kill. `spare` are pids of cockpit's own (engine, screens); this process and its ancestors are
-    always spared. Give all stops one `lookout`: they share its looks.
+    always spared. Give all stops one `lookout`: they share its looks. `first` comes before the first
+    signal (a panic does not wait for it), `hand` takes part in the kill.
     """
     looking = lookout or Lookout()
     ladder = _Ladder(target, rule, emit, now, climb or asyncio.Event(), looking)
+    ladder.first, ladder.hand, ladder.spare = first, hand, spare
     try:
-        return await ladder.run(mode, spare)
+        return await ladder.run(mode)
     finally:
         ladder.close()
         if lookout is None:
@@ -65,7 +91,7 @@ class _Ladder:
         self,
         target: Target,
         rule: InterruptRule,
-        emit: Callable[[Event], None],
+        emit: Callable[[Event], object],
         now: Callable[[], int],
         climb: asyncio.Event,
         lookout: Lookout,
@@ -76,6 +102,10 @@ class _Ladder:
         self.now = now
         self.climb = climb
         self.lookout = lookout
+        self.first: First | None = None
+        self.hand: Hand | None = None
+        self.spare: Collection[int] = ()
+        self.beside: set[asyncio.Task[object]] = set()
         self.began = now()
         self.tree = Tree(target, ())
         self.alive: list[Process] = []
@@ -85,22 +115,60 @@ class _Ladder:
         self.quiet = asyncio.Event()
 
     def close(self) -> None:
+        for task in self.beside:
+            task.cancel()
         for identity in list(self.grips):
             self._let_go(identity)
 
-    async def run(self, mode: Mode, spare: Collection[int]) -> RunStopped | StopFailed:
-        refusal = self._refusal(await self._protect(spare))
+    async def run(self, mode: Mode) -> RunStopped | StopFailed:
+        firstly = self._beside(self.first(mode)) if self.first is not None else None
+        killing = self._killed_by_hand() if mode == "panic" and not self._holds_us() else None
+        refusal = self._refusal(await self._protect(self.spare))
         if refusal:
             return self._failed(tuple(pid for pid, _ in self.target.roots), refusal)
+        if mode == "stop" and firstly is not None:
+            await self._at_most(firstly, FIRST_MS)
         await self._look()
         if not self.alive and (stranger := self._stranger()):
             return self._failed((), stranger)
         if mode == "stop":
             await self._politely()
-        if self._reachable():
-            await self._kill()
+        if killing is not None or self._reachable():
+            await self._kill(killing)
         await self._linger()
-        return self._census()
+        return await self._census()
+
+    # --- the means before and beside signals
+
+    def _beside(self, work: Awaitable[object]) -> "asyncio.Task[object]":
+        async def carefully() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("a stop of %s goes on without it", self.target.run)
+
+        task: asyncio.Task[object] = asyncio.create_task(carefully())
+        self.beside.add(task)
+        return task
+
+    def _killed_by_hand(self) -> "asyncio.Task[object] | None":
+        if self.hand is None:
+            return None
+        return self._beside(self.hand.kill((*self.spare, os.getpid())))
+
+    def _holds_us(self) -> bool:
+        """Whether we run inside the tree: then the whole stop is refused once we have looked."""
+        return not {pid for pid, _ in self.target.roots}.isdisjoint(kernel.above(os.getpid()))
+
+    async def _at_most(self, task: "asyncio.Task[object]", limit_ms: int) -> None:
+        """Until it is done, the time is over or the operator climbs."""
+        climb = asyncio.create_task(self.climb.wait())
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(
+                (task, climb), timeout=limit_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+            )
+        climb.cancel()
+        self.climb.clear()
 
     # --- who may be signalled
 
@@ -113,7 +181,7 @@ class _Ladder:
         return frozenset(own | above | first)
 
     def _refusal(self, protected: frozenset[Identity]) -> str:
-        if not self.target.roots:
+        if not self.target.roots and not self.target.is_recorded:
             return "no process of this run is known"
         if any(pid <= 1 for pid, _ in self.target.roots):
             return "the first process of the machine is never signalled"
@@ -122,6 +190,8 @@ class _Ladder:
         return ""
 
     def _stranger(self) -> str:
+        if self.target.is_recorded:
+            return ""
         for pid, born in self.target.roots:
             row = self.lookout.latest.get(pid)
             if row is not None and row.created != born:
@@ -248,11 +318,17 @@ class _Ladder:
             if trouble:
                 self.refused[row.identity] = trouble
 
-    async def _kill(self) -> None:
+    async def _kill(self, killing: "asyncio.Task[object] | None") -> None:
         """Freezes the tree so that nobody can bear children, then kills it, until it is empty."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + KILL_BUDGET_MS / 1000
-        said = False
+        killing = killing or self._killed_by_hand()
+        said = killing is not None and self._climbed("kill")
+        if killing is not None:
+            self.climb.clear()
+            await self._at_most(killing, KILL_BUDGET_MS)
+            await self._look()
+            deadline = max(deadline, clock() + KILL_BUDGET_MS / 2000)
         while self._reachable() and clock() < deadline:
             await self._freeze()
             self._send(self.alive, signal.SIGKILL)
@@ -286,11 +362,13 @@ class _Ladder:
         self.emit(StopClimbed(run=self.target.run, at=self.now(), rung=rung, pids=pids))
         return True
 
-    def _census(self) -> RunStopped | StopFailed:
+    async def _census(self) -> RunStopped | StopFailed:
         self._climbed("census")
         if self.alive:
             reason = "; ".join(f"pid {row.pid} {self._why(row)}" for row in self.alive[:5])
             return self._failed(tuple(row.pid for row in self.alive), reason)
+        if self.hand is not None:
+            await self.hand.release()
         at = self.now()
         return RunStopped(
             run=self.target.run, at=at, took_ms=at - self.began, processes=len(self.tree.members)

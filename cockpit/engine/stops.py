@@ -5,15 +5,26 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import Event, StopFailed, StopRequested
 from cockpit.core.fleet import Run
 from cockpit.engine.census import Census
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.matching import target
-from cockpit.engine.stop import Mode, stop
+from cockpit.engine.stop import First, Hand, Mode, stop
+from cockpit.engine.tree import Target
 
 log = logging.getLogger(__name__)
+
+
+class Held(Struct, frozen=True):
+    """A run whose tree was recorded at its birth: what to stop, and the means beyond signals."""
+
+    target: Target
+    hand: Hand | None = None
+    first: First | None = None
 
 
 class _UnderWay(NamedTuple):
@@ -32,18 +43,25 @@ class Stops:
         record: Callable[..., object],
         now: Callable[[], int],
         spare: Callable[[], Collection[int]],
+        held: Callable[[str], Held | None] = lambda _: None,
     ) -> None:
-        """`spare` gives the pids of the screens and shells that talk to the engine now."""
+        """`spare` gives the pids of the screens and shells that talk to the engine now.
+
+        `held` knows the runs that have a runner: for them no process needs to be found.
+        """
         self._census = census
         self._lookout = lookout
         self._record = record
         self._now = now
         self._spare = spare
+        self._held = held
         self._under_way: dict[str, _UnderWay] = {}
 
     def refusal(self, run: Run) -> str:
         """Why the run cannot be stopped; empty when it can."""
-        return "" if run.id in self._census.found else _why_not(run)
+        if run.id in self._census.found or self._held(run.id) is not None:
+            return ""
+        return _why_not(run)
 
     def begin(self, runs: Iterable[Run], by: str, mode: Mode = "stop") -> None:
         """Stops runs in parallel; one that is being stopped goes up a rung, or all the way in panic."""
@@ -85,11 +103,12 @@ class Stops:
         self, run: Run, mode: Mode, climb: asyncio.Event, emit: Callable[[Event], None]
     ) -> Event:
         found = self._census.found.get(run.id)
-        if found is None:
+        held = self._held(run.id) or (Held(target(run, found)) if found is not None else None)
+        if held is None:
             return StopFailed(run=run.id, at=self._now(), reason=_why_not(run))
         adapter = self._census.adapter(run)
         return await stop(
-            target(run, found),
+            held.target,
             adapter.interrupt if adapter else InterruptRule(),
             mode=mode,
             emit=emit,
@@ -97,6 +116,8 @@ class Stops:
             climb=climb,
             lookout=self._lookout,
             spare=self._spare(),
+            first=held.first,
+            hand=held.hand,
         )
 
 

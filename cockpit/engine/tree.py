@@ -24,6 +24,9 @@ class Target(Struct, frozen=True):
     `session` and `agent` let its orphans be found by what they carry in their environment. `apart`
     are daemons that the agent may have started and that serve other runs too: they stay, and of
     their children only those signed with this session go.
+
+    Of a run that has a runner, `owner` is that: whoever was ever below it belongs, itself does not.
+    `past` are processes that were seen in the run and may be gone, `sessions` sessions made inside.
     """
 
     run: str
@@ -31,6 +34,14 @@ class Target(Struct, frozen=True):
     agent: str = ""
     session: str = ""
     apart: tuple[Identity, ...] = ()
+    owner: Identity | None = None
+    past: tuple[Identity, ...] = ()
+    sessions: tuple[int, ...] = ()
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run's processes were written down at their birth, so that a look is conclusive."""
+        return self.owner is not None or bool(self.past)
 
 
 def lineage(processes: Mapping[int, Process], pid: int) -> list[Process]:
@@ -52,10 +63,11 @@ class Tree:
         """`spare` never belongs; of `ours` (a part of it) the children do not belong either."""
         self.target = target
         self.members: dict[Identity, Process] = {}
-        self._spare = frozenset(spare).union(target.apart)
+        owner = () if target.owner is None else (target.owner,)
+        self._spare = frozenset(spare).union(target.apart, owner)
         self._ours = frozenset(ours)
-        self._inside = set(target.roots)
-        self._since = min((born for _, born in target.roots), default=0)
+        self._inside = {*target.roots, *(frozenset(target.past) - self._spare)}
+        self._since = min((born for _, born in (*target.roots, *target.past, *owner)), default=0)
         self._sessions: set[int] = set()
         self._foreign: set[int] = set()
         self._groups: set[int] = set()
@@ -111,11 +123,13 @@ class Tree:
         leader = processes.get(sid)
         if leader is not None:
             return leader.identity in self._inside
+        if sid in self.target.sessions:
+            return True
         return bool(self._foreign or self._sessions) and sid not in self._foreign
 
     def _belongs(self, row: Process, processes: Processes) -> bool:
         for ancestor in reversed(row.line):
-            if ancestor in self._inside:
+            if ancestor in self._inside or ancestor == self.target.owner:
                 return True
             if ancestor in self._ours:
                 return ("COCKPIT_RUN", self.target.run) in row.marks
