@@ -170,6 +170,15 @@ def watch(conversation: Conversation) -> Answer:
     )
 
 
+REPORT_TOKENS = 300
+
+
+def report(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation
+    """A timer's turn without tools, at once: a report of 300 tokens."""
+    said = "Nothing has changed since the last look, as far as the build says. " * 20
+    return Answer(said[: 4 * REPORT_TOKENS], first_byte_ms=0, tokens_per_s=1e9)
+
+
 def stuck(conversation: Conversation) -> Answer:
     """The same failing command again and again, each time with fresh confidence."""
     moods = (
@@ -266,6 +275,7 @@ SCRIPTS: dict[str, Script] = {
         sleep,
         port,
         watch,
+        report,
         stuck,
         document,
         ask,
