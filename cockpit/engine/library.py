@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.agents import tail
-from cockpit.agents.adapter import Adapter, DatabaseAdapter
+from cockpit.agents.adapter import Adapter, DatabaseAdapter, HistoryAdapter
 from cockpit.core.call import Call, Cursor, Source, as_told
 from cockpit.core.events import Event, PromptGiven, RunDescribed
 from cockpit.core.text import one_line
@@ -162,10 +162,10 @@ def _read_lines(
     def enter(calls: list[Call]) -> None:
         index.enter(source, map(as_told, map(price.marked, calls)), price, place.modified_ns)
 
-    history = None if story else getattr(adapter, "history", None)
+    historian = adapter if not story and isinstance(adapter, HistoryAdapter) else None
     for block in tail.blocks(source.path, here):
-        if history is not None:
-            told = history(block.read, block.length, source, memory)
+        if historian is not None:
+            told = historian.history(block.read, block.length, source, memory)
             index.enter(source, told.told, price, place.modified_ns)
             memory, bad = told.memory, bad + block.bad_lines + told.bad_lines
         else:

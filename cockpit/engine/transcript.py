@@ -12,7 +12,8 @@ from cockpit.core.tokens import Tokens
 from cockpit.engine.books import settled
 from cockpit.engine.client import Page
 from cockpit.engine.library import Place
-from cockpit.journal.index import Booked, merge
+from cockpit.journal.index import Booked
+from cockpit.journal.rows import merge
 from cockpit.prices.book import Book
 
 FIRST_WINDOW = 256 * 1024

@@ -8,64 +8,35 @@ keyed by a 64-bit hash of the provider's message id: forks, resumes and replays 
 import fcntl
 import os
 import sqlite3
-import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
 
-from cockpit.core.call import Call, Cursor, Source, Told, kind_of
-from cockpit.core.price import MILLION, Rates
+from cockpit.core.call import Call, Cursor, Source, Told
 from cockpit.core.tokens import Tokens
-from cockpit.journal import kinds, paths
+from cockpit.journal import kinds, paths, rows
+from cockpit.journal.batch import Batch
+from cockpit.journal.rows import INSERT, NANO, REPLACE, Price, Row, Rows, key_of, merge
 
 VERSION = 4
 PENDING_LIMIT = 60_000
 """Rows held before they are written (some 30 MB): in one sorted batch a row costs a quarter."""
 KEYS_AT_ONCE = 500
-HALF = MILLION // 2
-Steady = tuple[int, int, int, int, int, int]
-"""Rates, and the prompt size up to which they hold."""
-NOT_STEADY: Steady = (0, 0, 0, 0, 0, -1)
-
-Price = Callable[[Call], int | None]
-"""Nano-dollars of a call, None when no price is known."""
-
-
-@runtime_checkable
-class SteadyPrice(Protocol):
-    """A `Price` that knows which calls all have the same rates."""
-
-    def steady(self, kind: kinds.Kind) -> tuple[Rates, int] | None:
-        """Rates of all calls of a kind with prompts of at most so many tokens, if there are such."""
-        ...
-
-
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, run TEXT UNIQUE, agent TEXT, session TEXT, parent TEXT,
     name TEXT, project TEXT, branch TEXT, modified INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE sources (path TEXT PRIMARY KEY, agent TEXT, cursor BLOB, bad_lines INTEGER) WITHOUT ROWID;
-CREATE TABLE calls (
-    key INTEGER PRIMARY KEY, run INTEGER NOT NULL, at INTEGER, requested INTEGER, kind INTEGER,
-    toolset INTEGER, input INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,
-    cache_read INTEGER, output INTEGER, reasoning INTEGER, searches INTEGER, nano INTEGER);
 """
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS calls_at ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_run ON calls (run);
 """
-_INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 14) + ")"
-_REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 14) + ")"
-
-Row = tuple[Any, ...]
-_RUN, _AT, _ASKED, _KIND, _NANO = 1, 2, 3, 4, 13
 _Merged = dict[int, tuple[int, Call]]
 
 
@@ -99,13 +70,6 @@ class IndexedRun(Struct, frozen=True):
     branch: str
 
 
-def key_of(call_id: str) -> int:
-    """The signed 64-bit key of a provider's message id."""
-    return int.from_bytes(
-        blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True
-    )
-
-
 class Index:
     """The open index. One process writes at a time; `read_only` ones never wait for it."""
 
@@ -115,11 +79,10 @@ class Index:
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self.kinds = kinds.Kinds(database)
+        self._rows = Rows(self.kinds)
         self._moved: set[str] = set()
-        self._pending: dict[int, Row] = {}
-        self._pending_price: Price = _unpriced
+        self._batch: Batch | None = None
         self._owners: dict[tuple[int, int], int] = {}
-        self._steady: dict[int, Steady] = {}
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -161,12 +124,13 @@ class Index:
 
     def rollback(self) -> None:
         """Forgets everything since the last commit, as a crash would."""
-        self._pending, self._steady = {}, {}
+        self._batch = None
         self._owners.clear()
         self._database.rollback()
         self._numbers.clear()
         self._names.clear()
         self.kinds = kinds.Kinds(self._database)
+        self._rows = Rows(self.kinds)
 
     # --- sources
 
@@ -263,11 +227,14 @@ class Index:
         self._flush()
         merged: _Merged = {}
         self._merge_into(merged, source, calls, modified)
-        rows = self._rows(merged, price)
+        rows = [
+            self._rows.row(key, run, call, price(call))
+            for key, (run, call) in sorted(merged.items(), key=_key)
+        ]
         if self._insert_new(rows):
             called = [merged[row[0]][1] for row in rows]
             return [
-                Booked(call, call.run, call.tokens, row[_NANO], revision=False)
+                Booked(call, call.run, call.tokens, row[NANO], revision=False)
                 for call, row in zip(called, rows, strict=True)
             ]
         booked = (self._book_one(row, merged[row[0]][1], price) for row in rows)
@@ -278,42 +245,25 @@ class Index:
 
         Everything entered is in the books after the next `commit`.
         """
-        if price is not self._pending_price:
-            self._pending_price, self._steady = price, {}
-        pending, numbers = self._pending, self._numbers
-        last_kind, last_run, number, owner = None, None, 0, 0
-        for id_, run, at, requested, kind, fresh, five, hour, read, output, reasoning, searches, tools in told:  # fmt: skip
-            (key,) = _signed(blake2b(id_, digest_size=8).digest())
-            if kind is not last_kind:
-                number, last_kind = self.kinds.number(kind), kind
-                a, b, c, d, e, up_to = self._steady.get(number) or self._steady_at(number, price)
-            if run is not last_run:
-                owner, last_run = numbers.get(run) or self._number_of(source, run, modified), run
-            toolset = None if tools is None else self.kinds.toolset(tools)
-            nano: int | None = None
-            if not searches and fresh + five + hour + read <= up_to:
-                nano = (fresh * a + five * b + hour * c + read * d + output * e + HALF) // MILLION
-            row: Row = (
-                key, owner, at, requested, number, toolset,
-                fresh, five, hour, read, output, reasoning, searches, nano,
-            )  # fmt: skip
-            if nano is None:
-                row = (*row[:_NANO], price(self._call(row, None, run)))
-            known = pending.get(key)
-            pending[key] = row if known is None else self._merged(known, row)
-        if len(pending) > PENDING_LIMIT:
+        if self._batch is None or price is not self._batch.price:
+            self._flush()
+            self._batch = Batch(self._rows, price, self._owner)
+        self._batch.enter(told, lambda run: self._number_of(source, run, modified))
+        if len(self._batch.pending) > PENDING_LIMIT:
             self._flush()
 
     def _flush(self) -> None:
-        pending, self._pending = self._pending, {}
+        batch, self._batch = self._batch, None
         self._owners.clear()
-        rows = sorted(pending.values(), key=_key)
+        if batch is None:
+            return
+        rows = sorted(batch.pending.values(), key=_key)
         known = self._known(rows)
         new = [row for row in rows if row[0] not in known] if known else rows
-        self._database.executemany(_INSERT, new)
+        self._database.executemany(INSERT, new)
         for key in known:
-            row = pending[key]
-            self._book_one(row, self._call(row, None, self._name(row[1])), self._pending_price)
+            row = batch.pending[key]
+            self._book_one(row, self._rows.call(row, None, self._name(row[1])), batch.price)
 
     def _known(self, rows: list[Row]) -> set[int]:
         """The keys of those rows that are in the books already."""
@@ -328,38 +278,20 @@ class Index:
             known.update(row[0] for row in found)
         return known
 
-    def _steady_at(self, kind: int, price: Price) -> Steady:
-        found = price.steady(self.kinds.kind(kind)) if isinstance(price, SteadyPrice) else None
-        self._steady[kind] = steady = (*astuple(found[0]), found[1]) if found else NOT_STEADY
-        return steady
-
-    def _merged(self, one: Row, other: Row) -> Row:
-        """Two tellings of a call that is not written yet."""
-        if one[_KIND:] == other[_KIND:]:
-            owner = self._owner(one[_RUN], other[_RUN])
-            at = min(one[_AT], other[_AT]) or one[_AT] or other[_AT]
-            return (one[0], owner, at, one[_ASKED] or other[_ASKED], *one[_KIND:])
-        largest = merge(self._call(one, None), self._call(other, None))
-        owner = one[1] if one[1] == other[1] else self._owner(one[1], other[1])
-        return self._row(one[0], owner, largest, self._pending_price(largest))
-
     def _merge_into(
         self, merged: _Merged, source: Source, calls: Iterable[Call], modified: int
     ) -> None:
         for call in calls:
-            key, run = key_of(call.id), self._number_of(source, call.run, modified)
+            key, run = (
+                key_of(call.id.encode("utf-8", "replace")),
+                self._number_of(source, call.run, modified),
+            )
             known = merged.get(key)
             merged[key] = (
                 (run, call)
                 if known is None
                 else (self._owner(known[0], run), merge(known[1], call))
             )
-
-    def _rows(self, merged: _Merged, price: Price) -> list[Row]:
-        return [
-            self._row(key, run, call, price(call))
-            for key, (run, call) in sorted(merged.items(), key=_key)
-        ]
 
     def _insert_new(self, rows: list[Row]) -> bool:
         """Inserts all rows if none of them is known; otherwise changes nothing."""
@@ -369,7 +301,7 @@ class Index:
             self._database.execute("BEGIN")
         self._database.execute("SAVEPOINT batch")
         before = self._database.total_changes
-        self._database.executemany(_INSERT, rows)
+        self._database.executemany(INSERT, rows)
         all_new = self._database.total_changes - before == len(rows)
         if not all_new:
             self._database.execute("ROLLBACK TO batch")
@@ -389,22 +321,22 @@ class Index:
     def _book_one(self, row: Row, call: Call, price: Price) -> Booked | None:
         stored = self._database.execute("SELECT * FROM calls WHERE key = ?", (row[0],)).fetchone()
         if stored is None:
-            self._database.execute(_INSERT, row)
-            return Booked(call, call.run, call.tokens, row[_NANO], revision=False)
+            self._database.execute(INSERT, row)
+            return Booked(call, call.run, call.tokens, row[NANO], revision=False)
         if stored == row:
             return None
-        known = self._call(stored, call)
+        known = self._rows.call(stored, call)
         largest = merge(known, call)
         owner = self._owner(stored[1], row[1])
         nano = price(largest)
-        changed = self._row(row[0], owner, largest, nano)
+        changed = self._rows.row(row[0], owner, largest, nano)
         if changed == stored:
             return None
         if owner != stored[1]:
             self._moved |= {self._name(stored[1]), self._name(owner)}
-        self._database.execute(_REPLACE, changed)
+        self._database.execute(REPLACE, changed)
         added = largest.tokens - known.tokens
-        delta = None if nano is None else nano - (stored[_NANO] or 0)
+        delta = None if nano is None else nano - (stored[NANO] or 0)
         if added == Tokens() and not delta and largest.mark == known.mark:
             return None
         return Booked(largest, self._name(owner), added, delta, revision=True)
@@ -449,7 +381,10 @@ class Index:
         """Remembers the tools of calls, by id, where nobody had looked for them."""
         self._database.executemany(
             "UPDATE calls SET toolset = ? WHERE key = ? AND toolset IS NULL",
-            [(self.kinds.toolset(tools), key_of(id_)) for id_, tools in asked.items()],
+            [
+                (self.kinds.toolset(tools), key_of(id_.encode("utf-8", "replace")))
+                for id_, tools in asked.items()
+            ],
         )
 
     def calls_of(self, run: str) -> Iterator[Booked]:
@@ -459,8 +394,8 @@ class Index:
             (run,),
         )
         for row in rows:
-            call = self._call(row, None, run)
-            yield Booked(call, run, call.tokens, row[_NANO], revision=False)
+            call = self._rows.call(row, None, run)
+            yield Booked(call, run, call.tokens, row[NANO], revision=False)
 
     def newest_call(self, runs: Iterable[str]) -> int | None:
         """When the last call of any of these runs was recorded; None when there is none."""
@@ -488,39 +423,13 @@ class Index:
             return 0
         rows = self._database.execute("SELECT * FROM calls")
         changes = [
-            (nano, row[0]) for row in rows if (nano := price(self._call(row, None))) != row[_NANO]
+            (nano, row[0])
+            for row in rows
+            if (nano := price(self._rows.call(row, None))) != row[NANO]
         ]
         self._database.executemany("UPDATE calls SET nano = ? WHERE key = ?", changes)
         self._database.execute("INSERT OR REPLACE INTO meta VALUES ('prices', ?)", (fingerprint,))
         return len(changes)
-
-    def _row(self, key: int, run: int, call: Call, nano: int | None) -> Row:
-        tokens = call.tokens
-        return (
-            key, run, call.at, call.requested, self.kinds.number(kind_of(call)), None if call.tools is None else self.kinds.toolset(call.tools),
-            tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
-            tokens.output, tokens.reasoning, call.searches, nano,
-        )  # fmt: skip
-
-    def _call(self, row: Row, like: Call | None, run: str = "") -> Call:
-        kind = self.kinds.kind(row[4])
-        return Call(
-            id=like.id if like else f"{row[0] & 0xFFFFFFFFFFFFFFFF:016x}",
-            run=like.run if like else run,
-            at=row[2],
-            requested=row[3],
-            model=kind.model,
-            provider=kind.provider,
-            tier=kind.tier,
-            geo=kind.geo,
-            mark=kind.mark,
-            reason=kind.reason,
-            lifetime_ms=kind.lifetime_ms,
-            window=kind.window,
-            tools=None if row[5] is None else self.kinds.tools(row[5]),
-            tokens=Tokens(*row[6:12]),
-            searches=row[12],
-        )
 
     def query(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[Row]:
         """Rows of a SELECT over `calls`, `runs` and `sources`."""
@@ -535,31 +444,7 @@ _encoder = msgspec.msgpack.Encoder()
 _cursors = msgspec.msgpack.Decoder(Cursor)
 
 
-def merge(one: Call, other: Call) -> Call:
-    """Two tellings of one call: the largest figures, the weaker mark only if both are weak."""
-    tokens = one.tokens.largest(other.tokens)
-    surer = one if one.mark == "exact" or other.mark != "exact" else other
-    tools = None
-    if one.tools is not None and other.tools is not None:
-        tools = one.tools + tuple(tool for tool in other.tools if tool not in one.tools)
-    return msgspec.structs.replace(
-        surer,
-        run=one.run,
-        at=min(one.at, other.at) if one.at and other.at else one.at or other.at,
-        requested=one.requested or other.requested,
-        lifetime_ms=one.lifetime_ms or other.lifetime_ms,
-        searches=max(one.searches, other.searches),
-        tokens=tokens,
-        tools=tools,
-    )
-
-
 _key = itemgetter(0)
-_signed = struct.Struct(">q").unpack
-
-
-def _unpriced(_: Call) -> int | None:
-    return None
 
 
 def _locked(path: Path) -> int:
@@ -582,7 +467,7 @@ def _writable(path: Path) -> sqlite3.Connection:
             "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
         ).fetchall():
             database.execute(f"DROP {kind} IF EXISTS {name}")
-        database.executescript(_SCHEMA + kinds.SCHEMA)
+        database.executescript(_SCHEMA + rows.SCHEMA + kinds.SCHEMA)
         database.execute(f"PRAGMA user_version = {VERSION}")
     return database
 

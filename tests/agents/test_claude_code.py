@@ -11,7 +11,7 @@ from cockpit.agents.adapter import Source
 from cockpit.agents.claude_code import ClaudeCode
 from cockpit.core import events as e
 from cockpit.core.tokens import Tokens
-from cockpit.journal.index import merge
+from cockpit.journal.rows import merge
 from tests.agents import promises
 from tests.agents.reading import as_truth, folded, home, read_all, sources, total, truth
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from cockpit.core.call import Call, Cursor, Source
 from cockpit.core.spending import CHOICES
 from cockpit.core.tokens import Tokens
-from cockpit.journal.index import Index, IndexBusyError, merge
+from cockpit.journal.index import Index, IndexBusyError
+from cockpit.journal.rows import merge
 from cockpit.journal.spend import spend
 
 MAIN = Source(agent="claude-code", path="/a.jsonl", form="lines", run="claude-code/a", session="a")
