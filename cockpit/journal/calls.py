@@ -16,13 +16,15 @@ from msgspec.structs import replace
 from cockpit.core.call import Call
 from cockpit.core.events import CallSettled
 from cockpit.core.price import Mark, Rates
+from cockpit.core.text import clean
 from cockpit.core.tokens import NO_TOKENS, Tokens
 from cockpit.journal.owner import Owner
-from cockpit.journal.purse import Amount, Billing
+from cockpit.journal.purse import Amount, Billing, utf8
 from cockpit.journal.store import Statement, Write, tables
 
 State = Literal["open", "dispatched", "settled", "released"]
 TOKEN_CLASSES = Tokens.__struct_fields__
+TEXT_LIMIT = 400
 
 
 def _text(name: str) -> sa.Column[str]:
@@ -197,6 +199,14 @@ class Unsettled(Struct, frozen=True):
     observed: Settlement | None
 
 
+def cleaned(hold: Hold) -> Hold:
+    """The hold with each scope once, and its texts as the rows can keep them."""
+    return replace(
+        hold, scopes=tuple(dict.fromkeys(map(utf8, hold.scopes))), run=utf8(hold.run),
+        model=clean(hold.model, TEXT_LIMIT), provider=clean(hold.provider, TEXT_LIMIT),
+    )  # fmt: skip
+
+
 def hold_row(hold: Hold, amount: Amount, output: int, owner: Owner) -> dict[str, Any]:
     """The row of a hold that goes straight to `dispatched`."""
     return {
@@ -212,10 +222,11 @@ def hold_row(hold: Hold, amount: Amount, output: int, owner: Owner) -> dict[str,
 def bill_values(bill: Settlement, seq: int) -> dict[str, Any]:
     """The columns that a settlement fills in."""
     return {
-        **bill.tokens.by_class(), "nano": bill.nano, "mark": bill.mark, "reason": bill.reason,
-        "message": bill.message, "model": bill.model, "first_byte": bill.first_byte,
+        **bill.tokens.by_class(), "nano": bill.nano, "mark": bill.mark,
+        "reason": clean(bill.reason, TEXT_LIMIT), "message": clean(bill.message, TEXT_LIMIT),
+        "model": clean(bill.model, TEXT_LIMIT), "first_byte": bill.first_byte,
         "ended": bill.ended, "lifetime_ms": bill.lifetime_ms, "window": bill.window,
-        "tier": bill.tier, "geo": bill.geo, "searches": bill.searches,
+        "tier": clean(bill.tier, TEXT_LIMIT), "geo": clean(bill.geo, TEXT_LIMIT), "searches": bill.searches,
         "rates": msgspec.json.encode(bill.rates).decode() if bill.rates else None, "seq": seq,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from cockpit.journal.purse import (
     Purse,
     counted,
     is_amount,
+    utf8,
 )
 from cockpit.journal.room import (
     SOFT_PERCENT,
@@ -94,6 +95,7 @@ class Holds:
         self.held: dict[str, Held] = {}
 
     def purse(self, scope: str) -> Purse:
+        scope = utf8(scope)
         purse = self._purses.get(scope)
         if purse is None:
             purse = self._purses[scope] = Purse(scope)
@@ -103,7 +105,7 @@ class Holds:
         return tuple(map(self.purse, scopes))
 
     def balance(self, scope: str) -> Balance:
-        purse = self._purses.get(scope)
+        purse = self._purses.get(utf8(scope))
         return Balance() if purse is None else purse.balance()
 
     def cap(self, scope: str, cap: Cap | None) -> None:

@@ -36,6 +36,7 @@ from cockpit.journal.purse import (
     Price,
     counted,
     is_amount,
+    utf8,
 )
 from cockpit.journal.store import Journal, Statement
 from cockpit.journal.waiting import Queue, under_way
@@ -114,8 +115,9 @@ class Ledger:
         self._load()
 
     def close(self) -> None:
-        """Lets another process own the ledger; holds stay as they are in the rows."""
+        """Lets another process own the ledger: to be done once the journal is closed."""
         self._disown()
+        self._disown = lambda: None
 
     # --- caps and balances
 
@@ -174,7 +176,7 @@ class Ledger:
         Calls whose scopes name `into` are paid out of it. The row is `open` until `dispatch`; it
         ends by `release` (calls were booked one by one) or by `settle` (one bill for all).
         """
-        return await self._hold(hold, lambda _: amount, 0, 0, "work", into or hold.call)
+        return await self._hold(hold, lambda _: amount, 0, 0, "work", utf8(into or hold.call))
 
     async def dispatch(self, call: str) -> bool:
         """The allowance is about to be used, from here on a crash presumes it spent; durable."""
@@ -324,6 +326,9 @@ class Ledger:
     async def _hold(
         self, hold: Hold, price: Price, asked: int, least: int, lane: Lane, promise: str
     ) -> Granted | Exhausted:
+        if not hold.scopes:
+            raise ValueError("a call without a scope would be nobody's")
+        hold = calls.cleaned(hold)
         if hold.call in self._holds.held:
             return under_way(hold.call)
         if not (is_amount(price(asked)) and is_amount(price(least))):
@@ -339,9 +344,8 @@ class Ledger:
 
     async def _durable(self, held: Held) -> Granted | Exhausted:
         row = calls.hold_row(held.hold, held.worst, held.output, self._owner)
-        row |= {"state": held.state}
-        if held.allowance is not None:
-            row |= {"allowance": held.allowance.scope}
+        row["state"] = held.state
+        row["allowance"] = held.allowance.scope if held.allowance is not None else None
         written = self._write([(calls.HOLD, row)], patient=False)
         try:
             await asyncio.shield(asyncio.wrap_future(written))

@@ -46,6 +46,11 @@ def _is_figure(figure: object) -> bool:
     return type(figure) is int and 0 <= figure <= LARGEST
 
 
+def utf8(scope: str) -> str:
+    """The scope as a database can keep it: a path may hold bytes that are no text."""
+    return scope if scope.isascii() else scope.encode("utf-8", "replace").decode()
+
+
 def counted(amount: Amount, billing: Billing) -> Amount:
     """What counts against caps: a subscription's dollars are shown, never counted."""
     return amount if billing == "money" else Amount(0, amount.tokens)
