@@ -12,6 +12,7 @@ from cockpit.core.fleet import (
     keep_warm_of,
     next_turn_of,
 )
+from cockpit.core.forecast import cures_of, forecast_of
 from cockpit.core.money import decimal_string
 
 
@@ -58,6 +59,7 @@ def run_detail(fleet: Fleet, run: Run, now: int) -> dict[str, Any]:
         "missed_usd": decimal_string(run.misses.nano),
         "slow_timer": run.misses.is_slow_timer(now),
         "keep_warm": _keep_warm(run),
+        "timer": _timer(run, now),
         "bad_lines": run.bad_lines,
         "caveats": list(run.caveats),
         "budget": _budget(run),
@@ -84,6 +86,30 @@ def _governed(run: Run) -> dict[str, Any] | None:
         "notes": [
             {"text": note.text, "channel": note.channel, "delivered": note.delivered or None}
             for note in run.notes
+        ],
+    }
+
+
+def _timer(run: Run, now: int) -> dict[str, Any] | None:
+    """What a timer slower than the cache will cost this night, and what would cost less; else null."""
+    night = forecast_of(run, now)
+    if night is None:
+        return None
+    return {
+        "every_s": night.every_ms // 1000,
+        "wakes": night.wakes,
+        "span_s": night.span_ms // 1000,
+        "usd": decimal_string(night.nano),
+        "miss_usd": decimal_string(night.miss),
+        "hit_usd": decimal_string(night.hit),
+        "cures": [
+            {
+                "name": cure.name,
+                "usd": decimal_string(cure.nano),
+                "keeps": cure.keeps,
+                "text": cure.text,
+            }
+            for cure in cures_of(run, night.span_ms)
         ],
     }
 

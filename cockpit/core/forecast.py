@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.core.cache import PING_EVERY, CacheWindow, keep_warm
-from cockpit.core.fleet import Run
+from cockpit.core.composition import Composition
+from cockpit.core.fleet import MINUTE, Run
 from cockpit.core.money import NANO, dollars
 from cockpit.core.price import Rates, cost
 from cockpit.core.quantities import span_text
@@ -22,8 +23,10 @@ LONG_LIFETIMES = 12
 """A long lifetime is at least so many times the short one (Anthropic and Kimi 12, OpenAI 24)."""
 SHORTER = 4, 5
 """A timer is safe at this part of the lifetime (numerator, denominator): generation eats the rest."""
-FRESH_PROMPT = 22_000
-"""Tokens of a fresh session: an agent's instructions and tools (11k to 19k measured) and a digest."""
+DIGEST = 3_000
+"""Tokens that tell a fresh session what the last one found."""
+FRESH_PROMPT = 19_000 + DIGEST
+"""Tokens of a fresh session of unknown make: agents' instructions and tools are 6k to 19k (measured)."""
 WASTE_PER_HOUR = NANO
 """A loop of our own may waste so many nano-dollars an hour on cold wakes before it is refused."""
 
@@ -35,7 +38,7 @@ class Timer(Struct, frozen=True, kw_only=True):
 
     `prefix` is what the next wake sends again, `new` what its first request adds, `grown` what a
     wake adds to the session; `gap_ms` is the silence before a wake, `between` the nano-dollars of a
-    wake's further calls.
+    wake's further calls, `fresh` the prompt of a new session that knows a digest of this one.
     """
 
     every_ms: int
@@ -48,6 +51,7 @@ class Timer(Struct, frozen=True, kw_only=True):
     rates: Rates
     long_lived: bool = False
     between: int = 0
+    fresh: int = FRESH_PROMPT
 
     @property
     def is_cold(self) -> bool:
@@ -76,11 +80,26 @@ class Forecast(Struct, frozen=True):
     `miss` is the price of the next wake as it is, `hit` what it would be with a warm cache.
     """
 
+    every_ms: int
+    lifetime_ms: int
     span_ms: int
     wakes: int
     nano: int
     miss: int
     hit: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"every {_about(self.every_ms)} is slower than the {span_text(self.lifetime_ms)} cache:"
+            f" {dollars(self.nano)} in the next {span_text(self.span_ms)}, {dollars(self.miss)} a"
+            f" wake instead of {dollars(self.hit)}"
+        )
+
+
+def _about(ms: int) -> str:
+    """An interval as it was meant: whole minutes where it has any."""
+    return span_text(max(1, round(ms / MINUTE)) * MINUTE if ms >= 2 * MINUTE else ms)
 
 
 def hits(timer: Timer, count: int, prefix: int) -> int:
@@ -125,7 +144,14 @@ def timer_of(run: Run) -> Timer | None:
         rates=rates,
         long_lived=run.cache.long_lived,
         between=wake.between,
+        fresh=_fresh_prompt(run.composition),
     )
+
+
+def _fresh_prompt(composition: Composition) -> int:
+    """What the wire has seen of the agent's own instructions and tools, and a digest."""
+    own = composition.system + composition.tools
+    return own + DIGEST if own else FRESH_PROMPT
 
 
 def forecast_of(run: Run, now: int, span_ms: int = NIGHT) -> Forecast | None:
@@ -141,6 +167,8 @@ def forecast(timer: Timer, span_ms: int = NIGHT) -> Forecast:
     count = timer.wakes(span_ms)
     wake = misses if timer.is_cold else hits
     return Forecast(
+        timer.every_ms,
+        timer.lifetime_ms,
         span_ms,
         count,
         nano=wake(timer, count, timer.prefix),
@@ -225,10 +253,10 @@ def _shorter(timer: Timer, span_ms: int) -> Cure | None:
 
 def _fresh(timer: Timer, span_ms: int) -> Cure | None:
     """A new session for each wake: it never grows and finds nothing in a cache."""
-    if timer.prefix <= 2 * FRESH_PROMPT:
+    if timer.prefix <= 2 * timer.fresh:
         return None
-    small = replace(timer, grown=0, between=timer.between * FRESH_PROMPT // timer.prefix)
-    nano = misses(small, timer.wakes(span_ms), FRESH_PROMPT)
+    small = replace(timer, grown=0, between=timer.between * timer.fresh // timer.prefix)
+    nano = misses(small, timer.wakes(span_ms), timer.fresh)
     text = "start a fresh session for each wake with a digest of the last one"
     return Cure("fresh session", nano, keeps=False, text=text)
 

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from cockpit.cli.fleet import _timer
 from cockpit.core import events as e
+from cockpit.core.composition import Composition
+from cockpit.core.export import run_detail
 from cockpit.core.fleet import Fleet
 from cockpit.core.fold import fold_all
 from cockpit.core.forecast import (
@@ -230,6 +233,26 @@ def test_a_run_in_the_fire_is_forecast_as_it_will_go_on():
     assert cures_of(run)[0].name == "script"
     assert cheapest(cures_of(run)).name == "long cache"
     assert 9 < night.nano / cheapest(cures_of(run)).nano < 10.5
+
+
+def test_show_prints_the_verdict_with_the_cures():
+    run, now = run_of(fire(5)), T0 + 24 * MINUTE + 2_000
+    told = run_detail(Fleet(runs={"r": run}), run, now)["timer"]
+    assert (told["every_s"], told["wakes"], told["span_s"]) == (360, 80, 28_800)
+    assert [cure["name"] for cure in told["cures"]][:2] == ["script", "fresh session"]
+    assert forecast_of(run, now).text == (
+        "every 6m is slower than the 5m cache: $418.65 in the next 8h, $5.04 a wake instead of $0.41"
+    )
+    lines = _timer(run, now).splitlines()
+    assert (
+        lines[1].split() == "$0.00 let a script look, and wake the agent when it must act".split()
+    )
+    assert _timer(run_of(fire(2)), now) == ""
+
+
+def test_a_fresh_session_is_as_large_as_the_wire_saw():
+    run = replace(run_of(fire(5)), composition=Composition(system=2_000, tools=5_000, user=9_000))
+    assert timer_of(run).fresh == 10_000
 
 
 def test_a_wake_of_several_calls_is_forecast_with_all_of_them():
