@@ -1,5 +1,6 @@
 """The terminal is given back, whatever becomes of the screen: checked in a real pty."""
 
+import contextlib
 import re
 import signal
 import sys
@@ -42,6 +43,17 @@ def until(condition, seconds=10.0):
         time.sleep(0.02)
 
 
+def until_given_back(screen):
+    """A terminal reads all the while: one that does not keeps the guard from writing."""
+
+    def is_given_back():
+        with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
+            screen.raw += screen.read_nonblocking(65536, 0.02)
+        return termios.tcgetattr(screen.fileno()) == screen.before_modes
+
+    until(is_given_back)
+
+
 def left_set(screen) -> list[str]:
     """Modes of the terminal that are still on after all that was written to it."""
     try:
@@ -64,7 +76,7 @@ def left_set(screen) -> list[str]:
 def test_killed(machine, number):
     screen = opened(machine)
     screen.kill(number)
-    until(lambda: termios.tcgetattr(screen.fileno()) == screen.before_modes)
+    until_given_back(screen)
     assert left_set(screen) == []
     screen.close()
 
@@ -72,7 +84,7 @@ def test_killed(machine, number):
 def test_quit(machine):
     screen = opened(machine)
     screen.send("q")
-    until(lambda: termios.tcgetattr(screen.fileno()) == screen.before_modes)
+    until_given_back(screen)
     assert left_set(screen) == []
     screen.close()
     assert screen.exitstatus == 0
