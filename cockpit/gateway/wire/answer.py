@@ -10,7 +10,7 @@ BYTES_PER_TOKEN = 3.5
 MARGIN = 1.1
 """Over what was seen of the output, because bytes are a guess at tokens."""
 UNSEEN = 256
-"""Tokens of output that had been generated but not sent when an answer broke off, at least."""
+"""Tokens of output that no answer shows, at least: generated but not sent, tokens of control."""
 
 UPPER_BOUND = "input: the request's upper bound"
 AS_TOLD = "input: as the provider told"
@@ -96,11 +96,11 @@ class Answer:
         seen = self.observed()
         if self.complete and self.tokens.output:
             return seen, f"{self._why(cut)}; {self._input_rule()}; output: as the provider told"
-        unseen = max(0 if self.complete else UNSEEN, self.asked.unseen - seen.reasoning)
+        unseen = max(UNSEEN, self.asked.unseen - seen.reasoning)
         guess = math.ceil(self._seen() * MARGIN) + unseen
         if self.asked.max_output is not None:
             guess = min(guess, self.asked.max_output)
-        rule = f"{self._input_rule()}; output: bytes seen / {BYTES_PER_TOKEN} x {MARGIN} + {unseen} not yet sent"
+        rule = f"{self._input_rule()}; output: bytes seen / {BYTES_PER_TOKEN} x {MARGIN} + {unseen} not seen"
         tokens = self._with_output(max(guess, self.tokens.output), seen.reasoning)
         return tokens, f"{self._why(cut)}; {rule}"
 

@@ -167,7 +167,7 @@ def test_the_rule_of_an_estimate_is_named():
     metered = meter.result(cut=True)
     assert metered.tokens.output == 1100 + 256
     assert metered.reason == (
-        "broken off; input: as the provider told; output: bytes seen / 3.5 x 1.1 + 256 not yet sent"
+        "broken off; input: as the provider told; output: bytes seen / 3.5 x 1.1 + 256 not seen"
     )
 
 
