@@ -145,9 +145,9 @@ def _read(line: bytes) -> dict[str, Any]:
     if answer.get("error"):  # an engine that does not know the run, or is too old to be asked
         raise AskError(f"cockpit refused: {answer['error']}")
     decision = answer.get("ok")
-    if not isinstance(decision, dict) or decision.get("allow", "") not in (True, False, None):
-        raise AskError("cockpit's answer could not be read, so this was not allowed")
-    return decision
+    if isinstance(decision, dict) and isinstance(decision.get("allow", ""), bool | None):
+        return decision
+    raise AskError("cockpit's answer could not be read, so this was not allowed")
 
 
 if __name__ == "__main__":

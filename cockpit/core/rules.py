@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from msgspec import Struct
 
@@ -19,10 +20,12 @@ PATH_FIELDS = ("file_path", "path", "notebook_path", "absolute_path", "filePath"
 TEXT_LIMIT = 256 * 1024
 MOST_TEXTS = 500
 WORD_LIMIT = 300
+UNCLEAR_LIMIT = 20_000
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/\s@'\"]*@)?\[?([a-z0-9_.:-]+)", re.IGNORECASE)
-_REMOTE = re.compile(r"(?<![\w/])[\w.-]+@([a-z0-9.-]+\.[a-z]{2,})", re.IGNORECASE)
-_BARE = re.compile(r"(?<![\w./@-])((?:[a-z0-9-]+\.)+[a-z]{2,})(?![\w-])", re.IGNORECASE)
+_URL = re.compile(r"://(?:[^/\s@'\"]{0,200}@)?\[?([a-z0-9_.:-]{1,260})", re.IGNORECASE)
+_REMOTE = re.compile(r"\w@([a-z0-9.-]{1,260})", re.IGNORECASE)
+_BARE = re.compile(r"[a-z0-9.-]+", re.IGNORECASE)
+_TOP = re.compile(r"[a-z0-9-]\.[a-z]{2,24}\Z", re.IGNORECASE)
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete|Move to)[^:\n]*: (.+)$", re.MULTILINE)
 
 
@@ -43,13 +46,19 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     outside_workspace: bool = False
 
 
+TOO_LONG = Rule("a command too long and tangled to look through", text=".")
+"""Met by a shell command that no rule can be held against."""
+
+
 class _Call(Struct, frozen=True):
     """A tool call, read once for all rules."""
 
     tool: str
     texts: tuple[str, ...]
     shell: tuple[tuple[str, Reading], ...]
+    plain: tuple[tuple[str, Simple], ...]
     paths: tuple[str, ...]
+    hosts: tuple[frozenset[str], frozenset[str]]
     workspace: str
 
 
@@ -72,7 +81,10 @@ def matched(
 ) -> Rule | None:
     """The first rule that the call meets. `workspace` is the run's directory, `cwd` where it is now."""
     call = _read(tool, given, cwd, workspace or cwd)
-    return next((rule for rule in rules if _meets(rule, call)), None)
+    known = tuple(rules)
+    if any(rule.text and not rule.tool for rule in known) and _too_long(call):
+        return TOO_LONG
+    return next((rule for rule in known if _meets(rule, call)), None)
 
 
 def _read(tool: str, given: object, cwd: str, workspace: str) -> _Call:
@@ -87,9 +99,15 @@ def _read(tool: str, given: object, cwd: str, workspace: str) -> _Call:
         paths += [given[field] for field in PATH_FIELDS if isinstance(given.get(field), str)]
     elif isinstance(given, str):
         shell.append((given, read(given, cwd)))
-    texts = tuple(_texts(given))[:MOST_TEXTS]
+    texts = tuple(islice(_texts(given), MOST_TEXTS))
     return _Call(
-        tool, texts, tuple(shell), tuple(posixpath.join(cwd, path) for path in paths), workspace
+        tool=tool,
+        texts=texts,
+        shell=tuple(shell),
+        plain=tuple((_plain(each.words), each) for _, seen in shell for each in seen.commands),
+        paths=tuple(posixpath.join(cwd, path) for path in paths),
+        hosts=_named(texts),
+        workspace=workspace,
     )
 
 
@@ -129,7 +147,7 @@ def _loose(pattern: str) -> re.Pattern[str]:
 def _meets(rule: Rule, call: _Call) -> bool:
     if rule.tool and not _compiled(rule.tool).fullmatch(call.tool):
         return False
-    if rule.hosts and not any(_host(rule.hosts, text) for text in call.texts):
+    if rule.hosts and not _host(rule.hosts, call):
         return False
     if rule.text:
         return _text_meets(rule, call)
@@ -137,16 +155,20 @@ def _meets(rule: Rule, call: _Call) -> bool:
 
 
 def _text_meets(rule: Rule, call: _Call) -> bool:
-    for raw, reading in call.shell:
-        if reading.unclear and _loose(rule.text).search(raw):
+    pattern = _compiled(rule.text)
+    if any(seen.unclear and _loose(rule.text).search(raw) for raw, seen in call.shell):
+        return True
+    for plain, simple in call.plain:
+        if pattern.search(plain) and (
+            not rule.outside_workspace or _reaches_out(simple, call.workspace)
+        ):
             return True
-        for simple in reading.commands:
-            if _compiled(rule.text).search(_plain(simple.words)) and (
-                not rule.outside_workspace or _reaches_out(simple, call.workspace)
-            ):
-                return True
-    found = any(_compiled(rule.text).search(text) for text in call.texts)
+    found = any(pattern.search(text) for text in call.texts)
     return found and (not rule.outside_workspace or (not call.shell and _paths_outside(call)))
+
+
+def _too_long(call: _Call) -> bool:
+    return any(seen.unclear and len(raw) > UNCLEAR_LIMIT for raw, seen in call.shell)
 
 
 def _plain(words: Sequence[str]) -> str:
@@ -200,12 +222,21 @@ def _inside(path: str, workspace: str) -> bool:
     return whole == root or whole.startswith(root.rstrip("/") + "/")
 
 
-def _host(hosts: Sequence[str], text: str) -> bool:
-    found = {host.lower().rstrip(".:") for host in _URL.findall(text)}
-    found |= {host.lower() for host in _REMOTE.findall(text)}
-    if any(_is_host(wanted, host) for wanted in hosts for host in found):
+def _named(texts: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Hosts that are addressed in the texts, and all words that could be one."""
+    addressed: set[str] = set()
+    bare: set[str] = set()
+    for text in texts:
+        addressed |= {host.lower().rstrip(".:") for host in _URL.findall(text)}
+        addressed |= {host.lower() for host in _REMOTE.findall(text) if _TOP.search(host)}
+        bare |= {word.lower() for word in _BARE.findall(text) if _TOP.search(word[-40:])}
+    return frozenset(addressed), frozenset(bare)
+
+
+def _host(hosts: Sequence[str], call: _Call) -> bool:
+    addressed, bare = call.hosts
+    if any(_is_host(wanted, host) for wanted in hosts for host in addressed):
         return True
-    bare = {host.lower() for host in _BARE.findall(text)}
     return any(wanted != "*" and _is_host(wanted, host) for wanted in hosts for host in bare)
 
 

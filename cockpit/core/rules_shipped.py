@@ -5,7 +5,7 @@ from cockpit.core.rules import Rule
 _ANY = r"(?: |$)"
 _OPTIONS = r"(?: -\S+)*"
 _GIT = r"^git(?: (?:-[Cc] \S+|--(?:git-dir|work-tree|namespace|exec-path)[= ]\S+|-(?![Cc] )(?!-(?:git-dir|work-tree|namespace|exec-path)\b)\S+))*"
-_LIKE = r"(?:[\w.-]*[._/-])?"
+_LIKE = r"(?:[\w.-]{0,60}[._/-])?"
 """A name in front of a word: `prod-deploy`, `scripts/deploy`."""
 
 PUSH = (

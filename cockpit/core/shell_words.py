@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 DEPTH = 6
-MOST = 4_000
-TEXT_LIMIT = 200_000
+MOST = 1_000
+TEXT_LIMIT = 100_000
 WORDS = 600
 """More words than this no command is taken apart: their tails would be too many."""
 UNSEEN = "<-"
@@ -36,6 +36,9 @@ LEADING = frozenset(("if", "then", "else", "elif", "while", "until", "do", "!", 
 _ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=(.*)", re.DOTALL)
 _NAME = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _LITERAL = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"|`([^`]*)`")
+_PLAIN = re.compile(r"[^\s;&|()<>'\"\\`$]+")
+_SPACE = re.compile(r"[ \t\r]+")
+_QUOTED = re.compile(r"[^\"`\\$]+")
 _HERE = re.compile(r"<<-?\s*(['\"]?)([A-Za-z0-9_.+-]+)\1")
 
 
@@ -249,8 +252,8 @@ class _Lexer:
         return "word", self._word()
 
     def _skip(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in " \t\r":
-            self.at += 1
+        if space := _SPACE.match(self.text, self.at):
+            self.at = space.end()
         if self.text.startswith("#", self.at) and (
             self.at == 0 or self.text[self.at - 1] in " \t\n;"
         ):
@@ -289,14 +292,18 @@ class _Lexer:
         return body
 
     def _word(self) -> str:
-        word = ""
-        while self.at < len(self.text) and self.text[self.at] not in " \t\r\n;&|()<>":
-            word += self._part()
-            if self.text[self.at : self.at + 2] in ("<(", ">("):
-                word += self._part()
-        if not word and self.text[self.at : self.at + 2] in ("<(", ">("):
-            word += self._part()
-        return word
+        parts: list[str] = []
+        while self.at < len(self.text):
+            if plain := _PLAIN.match(self.text, self.at):
+                parts.append(plain[0])
+                self.at = plain.end()
+            elif self.text[self.at] in " \t\r\n;&|()<>\f\v" and not self.text.startswith(
+                ("<(", ">("), self.at
+            ):
+                break
+            else:
+                parts.append(self._part())
+        return "".join(parts)
 
     def _part(self) -> str:
         char = self.text[self.at]
@@ -330,17 +337,20 @@ class _Lexer:
 
     def _double(self) -> str:
         self.at += 1
-        word = ""
+        parts: list[str] = []
         while self.at < len(self.text) and self.text[self.at] != '"':
-            if self.text[self.at] in "`\\" or self.text.startswith("$(", self.at):
-                word += self._part()
+            if quoted := _QUOTED.match(self.text, self.at):
+                parts.append(quoted[0])
+                self.at = quoted.end()
+            elif self.text[self.at] in "`\\" or self.text.startswith("$(", self.at):
+                parts.append(self._part())
             else:
-                word += self.text[self.at]
+                parts.append("$")
                 self.at += 1
         if self.at >= len(self.text):
             raise UnclearError
         self.at += 1
-        return word
+        return "".join(parts)
 
     def _bracketed(self, begin: int) -> str:
         """The text up to the bracket that closes; quotes inside are passed over."""
