@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +12,7 @@ import click
 from cockpit.cli.output import fail, table
 from cockpit.gateway.credentials import Secret
 from cockpit.gateway.keys import (
+    FOLDER,
     LONGEST_KEY,
     Keys,
     KeyStoreError,
@@ -39,10 +41,10 @@ def set_key(name: str, to_file: bool) -> None:
     secret = _asked(name)
     try:
         if to_file:
-            click.echo(f"kept in {write_file(paths.keys(), name, secret)} (0600)")
+            click.echo(f"kept in {write_file(_folder(), name, secret)} (0600)")
         else:
             _done(_keys().keep(name, secret))
-            forget_file(paths.keys(), name)
+            forget_file(_folder(), name)
             click.echo("kept in the keyring")
     except (KeyStoreError, ValueError, OSError) as error:
         fail(str(error))
@@ -94,7 +96,11 @@ def test_key(name: str) -> None:
 
 
 def _keys() -> Keys:
-    return Keys(paths.keys(), os.environ)
+    return Keys(paths.config(), os.environ)
+
+
+def _folder() -> Path:
+    return paths.config() / FOLDER
 
 
 def _all() -> dict[str, Provider]:
@@ -108,7 +114,7 @@ def _provider(name: str) -> Provider:
     known = _all()
     if name not in known:
         fail(f"no provider {name!r}: {', '.join(sorted(known))}")
-    key_file(paths.keys(), name)
+    key_file(_folder(), name)
     return known[name]
 
 

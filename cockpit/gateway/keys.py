@@ -19,6 +19,7 @@ from cockpit.journal.paths import private
 from cockpit.journal.providers import NAME
 
 SERVICE = "cockpit"
+FOLDER = "keys"
 KEYRING_LIMIT_S = 2.0
 REMEMBERED_S = 30.0
 LONGEST_KEY = 16_384
@@ -35,7 +36,7 @@ class KeyStoreError(Exception):
 class Keys:
     """Finds keys and remembers them for half a minute.
 
-    `backend` gives the keyring to ask, None where there is no safe one; it is called in a thread.
+    `folder` is the operator's configuration; files with keys are in its `keys`. `backend` gives the keyring to ask, None where there is no safe one; it is called in a thread.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Keys:
         environment: Mapping[str, str],
         backend: Callable[[], Any] | None = None,
     ) -> None:
-        self._folder = folder
+        self._folder = folder / FOLDER
         self._environment = environment
         self._backend = backend or safe_backend
         self._remembered: dict[str, tuple[float, Secret | None]] = {}

@@ -25,7 +25,14 @@ _HOP = frozenset(
         "te", "trailer", "transfer-encoding", "upgrade",
     )
 )  # fmt: skip
-_NOT_SENT = _HOP | {"host", "content-length", "expect", "accept-encoding", TOKEN_HEADER}
+_NOT_SENT = _HOP | {
+    "host",
+    "content-length",
+    "expect",
+    "accept-encoding",
+    "content-encoding",
+    TOKEN_HEADER,
+}
 _NOT_RETURNED = _HOP | {"content-length", "alt-svc"}
 _ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _VERSION = re.compile(r"/v\d[\w.]*(?:/openai)?$")
@@ -53,7 +60,11 @@ def without_dummy(query: str) -> str:
 
 
 def outgoing(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """What goes on to the provider; an answer must come uncompressed, or nobody could meter it."""
+    """What goes on to the provider.
+
+    The request's body was uncompressed on its way in; the answer must come so, or nobody could
+    meter it.
+    """
     named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     sent = CIMultiDict(
         (name, value)

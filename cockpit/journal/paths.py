@@ -51,11 +51,6 @@ def prices_file() -> Path:
     return config() / "prices.toml"
 
 
-def keys() -> Path:
-    """Provider keys that the operator chose to keep in files."""
-    return config() / "keys"
-
-
 def gateway_port() -> Path:
     return state() / "gateway.port"
 

@@ -1,6 +1,7 @@
 """Clients and providers that misbehave: nothing hangs, nothing leaks, nothing is free."""
 
 import asyncio
+import gzip
 import json
 import os
 import socket
@@ -168,6 +169,18 @@ async def test_an_expected_continue_is_given(line):
     writer.write(body)
     assert (await answer_of(reader))[0] == 200
     writer.close()
+
+
+async def test_a_compressed_request_is_read_and_sent_plain(line):
+    run = line.run()
+    body = gzip.compress(json.dumps(messages("zipped", stream=False)).encode())
+    headers = {"x-api-key": KEY, "Content-Encoding": "gzip"}
+    async with (
+        client() as session,
+        session.post(f"{run.url}/v1/messages", data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 200
+    assert line.demo.served()[0].heard == "zipped"
 
 
 async def test_a_redirect_is_not_followed(line):

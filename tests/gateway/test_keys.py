@@ -45,7 +45,7 @@ def test_environment_then_keyring_then_file(tmp_path):
     keys = Keys(tmp_path, environment, backend=lambda: ring)
     openai = KNOWN["openai"]
     assert found(keys, openai) == (None, "")
-    write_file(tmp_path, "openai", Secret("from-file"))
+    write_file(tmp_path / "keys", "openai", Secret("from-file"))
     assert found(keys, openai) == ("from-file", "file")
     asyncio.run(keys.keep("openai", Secret("from-ring")))
     assert found(keys, openai) == ("from-ring", "keyring")
@@ -59,7 +59,7 @@ def test_environment_then_keyring_then_file(tmp_path):
 def test_a_named_source_is_the_only_one(tmp_path, source, place):
     ring = Ring()
     keys = Keys(tmp_path, {"OPENAI_API_KEY": "a", "OTHER": "b"}, backend=lambda: ring)
-    write_file(tmp_path, "openai", Secret("c"))
+    write_file(tmp_path / "keys", "openai", Secret("c"))
     asyncio.run(keys.keep("openai", Secret("d")))
     mine = providers({"openai": ProviderSettings(key=source)}, {})["openai"]
     assert found(keys, mine)[1] == place

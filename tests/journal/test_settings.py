@@ -68,3 +68,22 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="cannot be read"):
         load(path)
+
+
+def test_providers_and_their_mistakes(tmp_path):
+    text = '[providers.mine]\ndialect = "chat"\nbase_url = "https://api.example.com/v1"\nkey = "env MINE"\n'
+    mine = load(written(tmp_path, text)).providers["mine"]
+    assert (mine.dialect, mine.key) == ("chat", "env MINE")
+    for wrong, says in (
+        ("dialct = 1", "unknown key 'providers.mine.dialct': did you mean 'dialect'?"),
+        ('dialect = "smoke"', "Invalid enum value 'smoke'"),
+        ('base_url = "example.com"', "write it like https://"),
+        ('base_url = "https://user:secret@example.com"', "keys have their own place"),
+        ('key = "sk-1234567890"', "the key itself never stands here"),
+    ):
+        with pytest.raises(SettingsError) as error:
+            load(written(tmp_path, f"\n[providers.mine]\n{wrong}\n"))
+        assert "settings.toml:" in str(error.value)
+        assert says in str(error.value)
+        assert "1234567890" not in str(error.value)
+        assert "secret" not in str(error.value)

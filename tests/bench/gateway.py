@@ -1,0 +1,404 @@
+"""What the gateway adds: `python -m tests.bench.gateway [--litellm PATH/TO/bin/litellm]`.
+
+A provider that streams 100 events an answer, a client, and between them nothing, a raw relay of
+bytes, the gateway with its ledger and journal on disk, and LiteLLM's proxy. Each event carries the
+moment at which it was sent. First byte: from the request to the first event at the client. Delay:
+from the provider's write of an event to the client's read. CPU: of the process in between, and its
+children. Every process runs alone, one scenario after the other.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import uvloop
+
+EVENTS = 100
+MODEL = "claude-opus-5"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PERIOD = {"quick": 0.0, "paced": 0.005, "calm": 1 / 30}
+"""Seconds between events: as fast as they go, 200 and 30 in a second."""
+
+
+# --- the provider
+
+
+def event(name, **fields):
+    return f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode()
+
+
+def chunked(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def start():
+    usage = {"input_tokens": 9_000, "output_tokens": 1, "cache_read_input_tokens": 80_000}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL}
+    message |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    block = {"type": "text", "text": ""}
+    return event("message_start", message=message) + event(
+        "content_block_start", index=0, content_block=block
+    )
+
+
+def end():
+    delta = {"stop_reason": "end_turn", "stop_sequence": None}
+    return (
+        event("content_block_stop", index=0)
+        + event("message_delta", delta=delta, usage={"output_tokens": EVENTS})
+        + event("message_stop")
+    )
+
+
+async def answer(reader, writer):
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            size = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
+            body = await reader.readexactly(size)
+            await stream(writer, next(p for name, p in PERIOD.items() if name.encode() in body))
+    writer.close()
+
+
+async def stream(writer, period):
+    writer.write(HEAD + chunked(start()))
+    due = time.monotonic()
+    for _ in range(EVENTS):
+        due += period
+        if period:
+            await asyncio.sleep(max(0, due - time.monotonic()))
+        text = {"type": "text_delta", "text": f"@{time.monotonic_ns()} "}
+        writer.write(chunked(event("content_block_delta", index=0, delta=text)))
+        await writer.drain()
+    writer.write(chunked(end()) + b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def provide(port):
+    server = await asyncio.start_server(answer, "127.0.0.1", port, limit=2**24, backlog=1_000)
+    await server.serve_forever()
+
+
+# --- what is between
+
+
+async def relay(port, upstream):
+    """The floor: bytes from one socket to the other, read by nobody."""
+
+    async def copy(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def both(reader, writer):
+        out, into = await asyncio.open_connection("127.0.0.1", upstream)
+        await asyncio.gather(copy(reader, into), copy(out, writer))
+
+    server = await asyncio.start_server(both, "127.0.0.1", port, backlog=1_000)
+    await server.serve_forever()
+
+
+async def gateway(port, upstream):
+    from cockpit.gateway.app import Gateway
+    from cockpit.gateway.door import Door
+    from cockpit.gateway.governed import Governed, hashed
+    from cockpit.gateway.keys import Keys
+    from cockpit.gateway.providers import upstreams
+    from cockpit.gateway.upstream import Outside
+    from cockpit.journal.ledger import Ledger
+    from cockpit.journal.purse import Cap
+    from cockpit.journal.store import Journal
+    from cockpit.prices.book import Book
+
+    folder = Path(tempfile.mkdtemp(prefix="cockpit-bench-"))
+    (folder / "port").write_text(str(port))
+
+    def clock():
+        return time.time_ns() // 1_000_000
+
+    journal = Journal(folder / "journal.db")
+    ledger = Ledger(journal, clock)
+    ledger.cap("run:bench", Cap(10**15))
+    door = Door(
+        ledger=ledger,
+        book=Book.load(),
+        keys=Keys(folder, {}),
+        outside=Outside(),
+        happened=journal.append,
+        clock=clock,
+    )
+    served = Gateway(door, folder / "port")
+    await served.open()
+    served.admit(
+        Governed(
+            run="bench",
+            agent="claude-code",
+            token_hash=hashed("token"),
+            upstreams=upstreams([f"anthropic=http://127.0.0.1:{upstream}"], {}, {}),
+            scopes=("fleet", "month:2026-11", "day:2026-11-22", "project:/x", "run:bench"),
+            patience_s=150,
+        )
+    )
+    await asyncio.Event().wait()
+
+
+def litellm_command(program, port, upstream, folder):
+    config = Path(folder) / "litellm.yaml"
+    place = {"model": f"anthropic/{MODEL}", "api_base": f"http://127.0.0.1:{upstream}"}
+    entry = {"model_name": MODEL, "litellm_params": {**place, "api_key": "sk-none"}}
+    settings = {"master_key": "sk-" + "bench" * 8}
+    quiet = {"telemetry": False, "num_retries": 0}
+    document = {"model_list": [entry], "general_settings": settings, "litellm_settings": quiet}
+    config.write_text(json.dumps(document))  # JSON is YAML
+    return [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+
+
+# --- the client
+
+
+class Seen:
+    """What the client saw: seconds to the first byte, and of delay for each event."""
+
+    def __init__(self):
+        self.first, self.delays, self.took, self.failed = [], [], 0.0, 0
+
+
+async def ask(port, path, body, headers, seen, count):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    for _ in range(count):
+        began = time.monotonic_ns()
+        writer.write(head.encode() + body)
+        if not await read(reader, began, seen):
+            seen.failed += 1
+            break
+    writer.close()
+
+
+async def read(reader, began, seen):
+    first, rest = True, b""
+    while True:
+        try:
+            data = await asyncio.wait_for(reader.read(262_144), 60)
+        except TimeoutError:
+            return False
+        now = time.monotonic_ns()
+        if not data or (first and b"200" not in data[:20] and not rest):
+            print(data[:500], file=sys.stderr)
+            return False
+        rest += data
+        *stamps, rest = rest.split(b'"@') if b'"@' in rest else (rest,)
+        whole = [*stamps[1:], rest] if stamps else []
+        for stamp in whole[:-1]:
+            seen.delays.append((now - int(stamp.split(b" ")[0])) / 1e9)
+        if whole:
+            rest = b'"@' + rest
+            if b" " in whole[-1][:24]:
+                seen.delays.append((now - int(whole[-1].split(b" ")[0])) / 1e9)
+                rest = rest[2:]
+        if first and (stamps or b"message_start" in rest):
+            seen.first.append((now - began) / 1e9)
+            first = False
+        if rest.endswith(b"0\r\n\r\n"):
+            return True
+
+
+async def scenario(port, path, body, headers, streams, count):
+    seen = Seen()
+    began = time.monotonic()
+    await asyncio.gather(*(ask(port, path, body, headers, seen, count) for _ in range(streams)))
+    seen.took = time.monotonic() - began
+    return seen
+
+
+# --- the table
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+def cpu(process):
+    every = [process, *process.children(recursive=True)]
+    return sum(one.cpu_times().user + one.cpu_times().system for one in every)
+
+
+def up(port, limit=180):
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def request(pace, size):
+    text = "x" * 60 + "\n"
+    said = [
+        {"role": "user", "content": f"{pace} " + text * (size // 2 // 61)},
+        {"role": "assistant", "content": [{"type": "text", "text": text * (size // 2 // 61)}]},
+        {"role": "user", "content": "go on"},
+    ]
+    asked = {"model": MODEL, "max_tokens": 1_000, "stream": True, "messages": said}
+    return json.dumps(asked).encode()
+
+
+SCENARIOS = (
+    ("1 paced", "paced", 1, 20),
+    ("1 quick", "quick", 1, 60),
+    ("100 calm", "calm", 100, 3),
+    ("100 quick", "quick", 100, 4),
+    ("300 calm", "calm", 300, 1),
+)
+
+
+def measure(name, command, port, path, headers, size, environment=None):
+    """Every scenario through one process; rows by scenario."""
+    process = None
+    if command:
+        log = Path(tempfile.gettempdir()) / f"cockpit-bench-{name}.log"
+        with log.open("wb") as into:
+            process = subprocess.Popen(
+                command, stdout=into, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+            )
+        if not up(port):
+            print(f"{name} did not start: see {log}", file=sys.stderr)
+            process.kill()
+            return {}
+    watched = psutil.Process(process.pid) if process else None
+    rows = {}
+    try:
+        time.sleep(1)
+        warm = request("quick", size)
+        uvloop.run(scenario(port, path, warm, headers, 2, 3))
+        for title, pace, streams, count in SCENARIOS:
+            before = cpu(watched) if watched else 0.0
+            seen = uvloop.run(scenario(port, path, request(pace, size), headers, streams, count))
+            used = (cpu(watched) if watched else 0.0) - before
+            rows[title] = figures(seen, used, streams * count)
+            print(line(name, title, rows[title]), flush=True)
+            time.sleep(0.5)
+    finally:
+        if process:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+    return rows
+
+
+def figures(seen, used, asked):
+    return {
+        "first p50": percentile(seen.first, 0.5) * 1e3,
+        "first p99": percentile(seen.first, 0.99) * 1e3,
+        "delay p50": percentile(seen.delays, 0.5) * 1e3,
+        "delay p99": percentile(seen.delays, 0.99) * 1e3,
+        "requests/s": len(seen.first) / seen.took,
+        "cpu ms/request": used * 1e3 / asked,
+        "cpu s/10k chunks": used / (asked * EVENTS) * 1e4,
+        "cpu share": used / seen.took,
+        "failed": float(seen.failed),
+    }
+
+
+def line(name, title, row):
+    cells = "  ".join(f"{key} {value:8.2f}" for key, value in row.items())
+    return f"{name:18s} {title:10s} {cells}"
+
+
+def ratios(rows, base="direct", ours="cockpit", theirs="litellm"):
+    """How much more of everything is added by the other than by us, beside the direct way."""
+    if not rows.get(theirs):
+        return
+    print("\nadded, LiteLLM / cockpit")
+    for title, *_ in SCENARIOS:
+        mine, other, floor = rows[ours][title], rows[theirs][title], rows[base][title]
+        cells = []
+        for key in ("first p50", "first p99", "delay p50", "delay p99", "cpu s/10k chunks"):
+            added, more = mine[key] - floor[key], other[key] - floor[key]
+            cells.append(f"{key} {added:7.2f} / {more:8.2f} = {more / max(added, 0.01):6.1f}x")
+        print(f"{title:10s} " + "  ".join(cells))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--litellm", default="", help="its program, in an environment of its own")
+    parser.add_argument("--size", type=int, default=40_000, help="bytes of a request")
+    parser.add_argument("--serve", nargs=3, metavar=("WHAT", "PORT", "UPSTREAM"))
+    parser.add_argument("--loop", default="uvloop", choices=("uvloop", "asyncio"))
+    options = parser.parse_args()
+    if options.serve:
+        return serve(options)
+    return compare(options)
+
+
+def serve(options):
+    what, port, upstream = options.serve
+    work = {"provider": provide, "relay": relay, "gateway": gateway}[what]
+    arguments = (int(port),) if what == "provider" else (int(port), int(upstream))
+    if options.loop == "uvloop":
+        return uvloop.run(work(*arguments))
+    return asyncio.run(work(*arguments))
+
+
+def ourselves(what, port, upstream, loop):
+    served = ["--serve", what, str(port), str(upstream), "--loop", loop]
+    return [sys.executable, "-m", "tests.bench.gateway", *served]
+
+
+def compare(options):
+    upstream = free_port()
+    provider = subprocess.Popen(ourselves("provider", upstream, 0, "uvloop"))
+    if not up(upstream):
+        sys.exit("the provider did not start")
+    path, key = "/v1/messages", "x-api-key: cockpit-dummy-x\r\nanthropic-version: 2023-06-01\r\n"
+    rows = {}
+    try:
+        rows["direct"] = measure("direct", None, upstream, path, key, options.size)
+        for name, what, loop in (
+            ("relay", "relay", "uvloop"),
+            ("cockpit", "gateway", "uvloop"),
+            ("cockpit, asyncio", "gateway", "asyncio"),
+        ):
+            port = free_port()
+            command = ourselves(what, port, upstream, loop)
+            at = path if what == "relay" else f"/run/token{path}"
+            rows[name] = measure(name, command, port, at, key, options.size)
+        rows["litellm"] = beside(options, upstream, path)
+    finally:
+        provider.kill()
+    ratios(rows)
+    ratios(rows, ours="cockpit, asyncio")
+
+
+def beside(options, upstream, path):
+    if not options.litellm or not Path(options.litellm).exists():
+        print("LiteLLM is not here (--litellm PATH): not compared", file=sys.stderr)
+        return {}
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = litellm_command(options.litellm, port, upstream, folder)
+        key = f"Authorization: Bearer sk-{'bench' * 8}\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n"
+        quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        return measure("litellm", command, port, path, key, options.size, quiet)
+
+
+if __name__ == "__main__":
+    main()
