@@ -12,6 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from cockpit.core.rule import Rule
 from cockpit.core.shell_words import WORDS, Reading, Simple, read
 
 SHELL_FIELDS = ("command", "cmd", "script", "chars", "code")
@@ -27,23 +28,6 @@ _REMOTE = re.compile(r"\w@([a-z0-9.-]{1,260})", re.IGNORECASE)
 _BARE = re.compile(r"[a-z0-9.-]+", re.IGNORECASE)
 _TOP = re.compile(r"[a-z0-9-]\.[a-z]{2,24}\Z", re.IGNORECASE)
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete|Move to)[^:\n]*: (.+)$", re.MULTILINE)
-
-
-class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A tool call that meets every condition given here waits for the operator.
-
-    `tool` is the whole name of the tool, `text` anything in a command or another text of the input
-    (each a regular expression, without regard to case). A command is written plainly when `text`
-    looks at it: `git push origin`, without path, `sudo`, and what stands around it. `hosts` are
-    names on the network (`*.example.com`; `*` is any but this machine). `outside_workspace`: a path
-    of the call lies outside of the workspace, or cannot be told.
-    """
-
-    name: str
-    tool: str = ""
-    text: str = ""
-    hosts: tuple[str, ...] = ()
-    outside_workspace: bool = False
 
 
 TOO_LONG = Rule("a command too long and tangled to look through", text=".")

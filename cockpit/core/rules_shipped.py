@@ -1,6 +1,6 @@
 """The rules that hold a tool call when the operator has set none: what cannot be taken back."""
 
-from cockpit.core.rules import Rule
+from cockpit.core.rule import Rule
 
 _ANY = r"(?: |$)"
 _OPTIONS = r"(?: -\S+)*"

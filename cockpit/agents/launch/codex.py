@@ -170,7 +170,7 @@ def _provider(
     """The `-c` settings, the environment, and what else there is to tell of the launch."""
     name = layers.text(config.get("model_provider")) or "openai"
     if name in LOCAL:
-        upstream = layers.rebased(outer.get("CODEX_OSS_BASE_URL") or LOCAL[name], "")[1]
+        upstream = (outer.get("CODEX_OSS_BASE_URL") or LOCAL[name]).rstrip("/")
         ours: dict[str, str | None] = {"CODEX_OSS_BASE_URL": f"{door.url}/v1"}
         return (
             {},
@@ -197,7 +197,7 @@ def _own_provider(
     key = layers.first_set(outer, "CODEX_API_KEY")
     own = bool(config["cockpit_login"]) and not key
     key = "" if own else key or layers.first_set(outer, "OPENAI_API_KEY")
-    base, token = _masked(door.url, elsewhere or "https://api.openai.com/v1")
+    base, token = _masked(door.url)
     login: dict[str, object] = {"requires_openai_auth": True} if own else {"env_key": KEY}
     provider = {
         "name": "OpenAI through cockpit",
@@ -221,7 +221,7 @@ def _own_provider(
         {},
         ("responses",),
         own_login=own,
-        upstreams={"responses": layers.rebased(elsewhere, "")[1]} if elsewhere else {},
+        upstreams={"responses": elsewhere.rstrip("/")} if elsewhere else {},
         keys={"responses": key} if key else {},
     )
     return said, ours, launched
@@ -234,7 +234,7 @@ def _users_provider(
     url = layers.text(known.get("base_url"))
     if not url:
         raise ValueError(f"Codex's model provider {name!r} has no base_url")
-    base, token = _masked(door.url, url)
+    base, token = _masked(door.url)
     path = f"model_providers.{name}"
     said: dict[str, object] = {
         f"{path}.base_url": base,
@@ -251,16 +251,16 @@ def _users_provider(
         {},
         ("responses",),
         own_login=not key,
-        upstreams={"responses": layers.rebased(url, "")[1]},
+        upstreams={"responses": url.rstrip("/")},
         keys={"responses": key} if key and outer.get(key) else {},
     )
     return said, ours, launched
 
 
-def _masked(door: str, instead_of: str) -> tuple[str, str]:
+def _masked(door: str) -> tuple[str, str]:
     """The base URL without its token, and the token."""
     base, _, token = door.rpartition("/")
-    return layers.rebased(instead_of, f"{base}/-")[0], token
+    return f"{base}/-/v1", token
 
 
 def _hook(config: layers.Table, door: Door) -> dict[str, object]:

@@ -69,12 +69,12 @@ def surroundings(url: str, outer: Mapping[str, str]) -> dict[str, str | None]:
 def upstreams(outer: Mapping[str, str]) -> dict[Wire, str]:
     """Where the operator's own variables led, by wire."""
     found: dict[Wire, str] = {}
-    for name, (wire, version) in BASES.items():
+    for name, (wire, _) in BASES.items():
         url = outer.get(name, "").rstrip("/")
         if url and "://" not in url:
             url = f"http://{url}"
         if url and wire not in found:
-            found[wire] = url.removesuffix(version) if version else url
+            found[wire] = url
     if "chat" in found:
         found["responses"] = found["chat"]
     return found

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from cockpit.agents.launch.recipe import Wire
+
 LIMIT = 4 * 1024 * 1024
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -106,16 +108,18 @@ def merged(below: Table, above: Table) -> Table:
     return result
 
 
-def rebased(url: str, door: str) -> tuple[str, str]:
-    """What an agent gets in place of its base `url`, and the upstream behind the gateway.
+def rebased(url: str, door: str, wire: Wire) -> tuple[str, str]:
+    """What an agent gets in place of its base `url`, and the upstream to tell the gateway.
 
-    A version at the end of the URL stays in the path that the agent asks for.
+    OpenAI's and Anthropic's paths get their one version at the gateway; Gemini's stay as they are.
     """
     bare = url.rstrip("/")
-    for version in ("/v1", "/v1beta"):
-        if bare.endswith(version):
-            return door + version, bare.removesuffix(version)
-    return door, bare
+    if wire == "gemini":
+        version = "/v1beta" if bare.endswith("/v1beta") else ""
+        return door + version, bare.removesuffix(version)
+    if wire == "anthropic" and not bare.endswith("/v1"):
+        return door, bare
+    return f"{door}/v1", bare
 
 
 def direct(environment: Mapping[str, str]) -> dict[str, str | None]:

@@ -127,7 +127,7 @@ class OpenCode:
             tuple(dict.fromkeys(provider.wire for provider in led.values())),
             own_login=any(_own(name, provider, outer, logins) for name, provider in led.items()),
             upstreams={
-                provider.wire: layers.rebased(provider.url, "")[1]
+                provider.wire: layers.rebased(provider.url, "", provider.wire)[1]
                 for name, provider in led.items()
                 if name not in VENDORS or provider.url != KNOWN[name].url
             },
@@ -230,7 +230,7 @@ def _configuration(
 ) -> layers.Table:
     providers: layers.Table = {}
     for name, provider in led.items():
-        options: layers.Table = {"baseURL": layers.rebased(provider.url, door)[0]}
+        options: layers.Table = {"baseURL": layers.rebased(provider.url, door, provider.wire)[0]}
         if not _own(name, provider, outer, logins):
             options["apiKey"] = DUMMY_KEY
         providers[name] = {"options": options}

@@ -95,7 +95,7 @@ class Qwen:
         path, data = google_style.above_all(
             SETTINGS, SYSTEM_SETTINGS, _settings(users, name, url, door.url), door.scratch, outer
         )
-        base = layers.rebased(url, door.url)[0]
+        base = layers.rebased(url, door.url, kind.wire)[0]
         ours: dict[str, str | None] = {kind.base: base, SETTINGS: str(path), **layers.direct(outer)}
         if not own:
             ours[variable] = DUMMY_KEY
@@ -108,7 +108,7 @@ class Qwen:
             {path: data},
             session,
             own,
-            {kind.wire: layers.rebased(url, "")[1]} if url != kind.url else {},
+            {kind.wire: layers.rebased(url, "", kind.wire)[1]} if url != kind.url else {},
             {kind.wire: key} if key else {},
         )
 
@@ -156,22 +156,24 @@ def _entry(users: layers.Table, name: str, model: str) -> layers.Table:
 
 
 def _settings(users: layers.Table, name: str, url: str, door: str) -> layers.Table:
-    base = layers.rebased(url, door)[0]
+    base = layers.rebased(url, door, KINDS[name].wire)[0]
     auth = {"selectedType": name, "baseUrl": base}
     said: layers.Table = {"security": {"auth": auth}}
     providers = layers.table(users.get("modelProviders"))
     if providers:
         said["modelProviders"] = {
-            kind: [_led(entry, door) for entry in entries] if isinstance(entries, list) else entries
+            kind: [_led(entry, door, kind) for entry in entries]
+            if isinstance(entries, list) and kind in KINDS
+            else entries
             for kind, entries in providers.items()
         }
     return said
 
 
-def _led(entry: object, door: str) -> object:
+def _led(entry: object, door: str, kind: str) -> object:
     if not isinstance(entry, dict) or not isinstance(entry.get("baseUrl"), str):
         return entry
-    return {**entry, "baseUrl": layers.rebased(entry["baseUrl"], door)[0]}
+    return {**entry, "baseUrl": layers.rebased(entry["baseUrl"], door, KINDS[kind].wire)[0]}
 
 
 def _with_session(parts: list[Part]) -> tuple[list[Part], str]:

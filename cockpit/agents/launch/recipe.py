@@ -38,8 +38,7 @@ class Launch(Struct, frozen=True):
     dialects that this agent will speak. `session` is the agent's own session id when we could
     choose it. `own_login` tells that the agent may bring its own login (an OAuth subscription),
     which is passed through. `upstreams` are the URLs where the operator's own configuration sent
-    this agent's calls, where it is not the vendor's; the path of a request as it comes in is to be
-    put behind. `keys` names the variables of the operator's environment that held the keys which
+    this agent's calls, where it is not the vendor's. `keys` names the variables of the operator's environment that held the keys which
     the dummy stands for.
     """
 
