@@ -49,7 +49,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings with their defaults.
 
     `recent`: how long a run stays on the screen after its last event. `day_cap`: what the day may
-    cost, shown in the header. `timezone`: IANA name for days, empty for the machine's. `poll`:
+    cost, shown in the header; `month_cap` and `fleet_cap` (all time) likewise, `project_caps` by
+    directory: no governed call crosses them. `timezone`: IANA name for days, empty for the machine's. `poll`:
     seconds between looks where the file system reports no changes. `agents`: which agents to look
     for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
     found, `budgets` for one agent's. `keys`: another key per command id. `providers`: where models
@@ -59,6 +60,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     theme: str = "cockpit"
     recent: str = "24h"
     day_cap: str = ""
+    month_cap: str = ""
+    fleet_cap: str = ""
+    project_caps: dict[str, str] = {}
     timezone: str = ""
     mouse: bool = True
     poll: int = 2
@@ -144,7 +148,11 @@ def _place(path: Path, text: str, message: str) -> str:
 def _check_amounts(path: Path, text: str, settings: Settings) -> None:
     checks: list[tuple[str, Callable[[], object]]] = [
         ("recent", lambda: parse_duration(settings.recent)),
-        ("day_cap", lambda: settings.day_cap and parse_money(settings.day_cap)),
+        *(
+            (name, partial(_check_money, getattr(settings, name)))
+            for name in ("day_cap", "month_cap", "fleet_cap")
+        ),
+        *((name, partial(_check_money, cap)) for name, cap in settings.project_caps.items()),
         ("budget", settings.budget.budget),
         *((name, budget.budget) for name, budget in settings.budgets.items()),
         *((name, provider.check) for name, provider in settings.providers.items()),
@@ -157,6 +165,11 @@ def _check_amounts(path: Path, text: str, settings: Settings) -> None:
             raise SettingsError(f"{path}:{_line(text, key)}: {key}: {error}") from error
     if settings.poll < 1:
         raise SettingsError(f"{path}:{_line(text, 'poll')}: poll: at least 1 second")
+
+
+def _check_money(text: str) -> None:
+    if text:
+        parse_money(text)
 
 
 def _check_name(name: str) -> None:
