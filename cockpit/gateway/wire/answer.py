@@ -12,6 +12,9 @@ MARGIN = 1.1
 UNSEEN = 256
 """Tokens of output that no answer shows, at least: generated but not sent, tokens of control."""
 
+CHEAPER = frozenset({"batch", "flex"})
+"""Tiers that count only when the answer says so; a dearer one counts until it says otherwise."""
+
 UPPER_BOUND = "input: the request's upper bound"
 AS_TOLD = "input: as the provider told"
 
@@ -27,7 +30,9 @@ class Answer:
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.message = self.tier = self.geo = self.failure = ""
+        self.message = self.failure = ""
+        self.tier = "" if asked.tier in CHEAPER else asked.tier
+        self.geo = asked.geo
         self.model = asked.model
         self.tokens = Tokens()
         self.input_told = self.final = self.complete = self.opaque = False

@@ -78,7 +78,7 @@ class Anthropic:
         return AnswerMeter(AnthropicAnswer(asked), framing_of(content_type, stream=asked.stream))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
-        status = refusals.status_for(agent, 402)
+        status = refusals.status_for(agent)
         return refusals.refused(status, _error("billing_error", sentence))
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:

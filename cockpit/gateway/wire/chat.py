@@ -83,7 +83,7 @@ class Chat:
         return AnswerMeter(ChatAnswer(asked), framing)
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
-        status = refusals.status_for(agent, 402)
+        status = refusals.status_for(agent, 400)
         return refusals.refused(status, error("billing_error", sentence, "budget_reached"))
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:

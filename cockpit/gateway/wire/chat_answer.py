@@ -10,7 +10,13 @@ from cockpit.gateway.wire.answer import Answer
 from cockpit.gateway.wire.dialect import Asked
 from cockpit.gateway.wire.framing import events
 from cockpit.gateway.wire.meter import AnswerMeter, error_kind
-from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_input, told_usage
+from cockpit.gateway.wire.openai_usage import (
+    cache_lifetime_ms,
+    tier_of,
+    tokens_of,
+    told_input,
+    told_usage,
+)
 from cockpit.gateway.wire.untrusted import UNREADABLE, count, rows, size, table, word
 
 
@@ -66,7 +72,7 @@ class ChatAnswer(Answer):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
-        self._told = self._finished = False
+        self._told = self._finished = self._tiered = False
 
     def read_payload(self, payload: bytes) -> None:
         if payload.strip() == _DONE:
@@ -82,8 +88,8 @@ class ChatAnswer(Answer):
         self._rare(chunk)
 
     def _rare(self, chunk: _Chunk) -> None:
-        if chunk.service_tier is not None and not self.tier:
-            self.tier = word(chunk.service_tier)
+        if chunk.service_tier is not None and not self._tiered:
+            self.tier, self._tiered = tier_of(chunk.service_tier), True
         if chunk.usage is not None:
             self._usage(chunk.usage)
         if chunk.x_groq is not None:

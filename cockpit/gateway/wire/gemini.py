@@ -82,7 +82,7 @@ class Gemini:
         return AnswerMeter(GeminiAnswer(asked), framing)
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
-        status = refusals.status_for(agent, 402)
+        status = refusals.status_for(agent)
         return refusals.refused(status, _error(status, sentence, "FAILED_PRECONDITION"))
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:

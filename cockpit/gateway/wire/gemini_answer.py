@@ -28,6 +28,7 @@ class _Usage(Struct, gc=False, rename="camel"):
     tool_use_prompt_token_count: Any = None
     candidates_token_count: Any = None
     thoughts_token_count: Any = None
+    traffic_type: Any = None
 
 
 class _Candidate(Struct, gc=False):
@@ -48,6 +49,9 @@ class _Part(Struct, gc=False, rename="camel"):
 
 _decode = msgspec.json.Decoder(_Part).decode
 _convert = msgspec.convert
+
+
+TIERS = frozenset({"flex", "priority"})
 
 
 class GeminiAnswer(Answer):
@@ -93,4 +97,6 @@ class GeminiAnswer(Answer):
         read = min(whole, count(usage.cached_content_token_count))
         thoughts = count(usage.thoughts_token_count)
         output = count(usage.candidates_token_count) + thoughts
+        tier = word(usage.traffic_type).lower().removeprefix("on_demand").lstrip("_")
+        self.tier = tier if tier in TIERS else self.tier
         self.tokens = Tokens(whole - read, 0, 0, read, output, thoughts)

@@ -77,7 +77,7 @@ class Ollama:
         return AnswerMeter(OllamaAnswer(asked), framing)
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
-        return refusals.refused(refusals.status_for(agent, 402), {"error": sentence})
+        return refusals.refused(refusals.status_for(agent), {"error": sentence})
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:
         return refusals.later(503, seconds, {"error": sentence})

@@ -2,7 +2,7 @@
 
 from cockpit.core.tokens import Tokens
 from cockpit.gateway.wire.answer import lifetime_ms
-from cockpit.gateway.wire.untrusted import Table, count, table, told
+from cockpit.gateway.wire.untrusted import Table, count, table, told, word
 
 SHORT, LONG = "30m", "12h"
 
@@ -58,6 +58,12 @@ def _output(given: Table, prompt: int) -> int:
     """Hosts that leave thinking out of the completion still have it in the total."""
     output = count(_first(given, "completion_tokens", "output_tokens"))
     return max(output, count(given.get("total_tokens")) - prompt)
+
+
+def tier_of(service_tier: object) -> str:
+    """The tier that was used; `on_demand` is Groq's name for the usual one."""
+    tier = word(service_tier)
+    return "default" if tier == "on_demand" else tier
 
 
 def cache_lifetime_ms(usage: object, tokens: Tokens, asked: str) -> int | None:

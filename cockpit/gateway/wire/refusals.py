@@ -6,6 +6,8 @@ from cockpit.gateway.wire.dialect import Refusal
 
 STATUS_OF_AGENT = {"aider": 400, "codex": 400, "mini-swe-agent": 401}
 """Agents that would ask again after a 402; measured per agent."""
+UNKNOWN = frozenset({"", "generic"})
+"""Any program: on OpenAI's wires more of them stop at a 400 than at a 402."""
 LONGEST_WAIT_S = 120
 """The OpenAI SDK gives up when it is told to wait for longer."""
 
@@ -25,9 +27,9 @@ def later(status: int, seconds: int, body: object) -> Refusal:
     return Refusal(status, headers, msgspec.json.encode(body))
 
 
-def status_for(agent: str, usual: int) -> int:
-    """The status after which this agent stops at once."""
-    return STATUS_OF_AGENT.get(agent, usual)
+def status_for(agent: str, unknown: int = 402) -> int:
+    """The status after which this agent stops at once; `unknown` for any program."""
+    return STATUS_OF_AGENT.get(agent, unknown if agent in UNKNOWN else 402)
 
 
 def event(data: object, name: str = "") -> bytes:

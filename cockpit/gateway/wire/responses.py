@@ -92,7 +92,7 @@ class Responses:
         return AnswerMeter(ResponsesAnswer(asked), framing_of(content_type, stream=asked.stream))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
-        status = refusals.status_for(agent, 402 if agent else 400)
+        status = refusals.status_for(agent, 400)
         return refusals.refused(status, error("billing_error", sentence, "budget_reached"))
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:

@@ -7,7 +7,13 @@ from msgspec import Struct
 
 from cockpit.gateway.wire.answer import Answer
 from cockpit.gateway.wire.meter import error_kind
-from cockpit.gateway.wire.openai_usage import cache_lifetime_ms, tokens_of, told_input, told_usage
+from cockpit.gateway.wire.openai_usage import (
+    cache_lifetime_ms,
+    tier_of,
+    tokens_of,
+    told_input,
+    told_usage,
+)
 from cockpit.gateway.wire.untrusted import rows, size, table, word
 
 
@@ -88,7 +94,7 @@ class ResponsesAnswer(Answer):
     def _response(self, response: _Response) -> None:
         self.message = word(response.id) or self.message
         self.model = word(response.model) or self.model
-        self.tier = word(response.service_tier) or self.tier
+        self.tier = tier_of(response.service_tier) or self.tier
         if told_usage(response.usage):
             self.tokens = tokens_of(response.usage)
             self.input_told = told_input(response.usage)

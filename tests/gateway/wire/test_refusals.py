@@ -80,7 +80,7 @@ async def test_claude_stops_at_once(answering, claude):
         ("mini-swe-agent", openai.AuthenticationError),
         ("opencode", openai.APIStatusError),
         ("qwen", openai.APIStatusError),
-        ("", openai.APIStatusError),
+        ("generic", openai.BadRequestError),
     ],
 )
 async def test_chat_stops_at_once(answering, gpt, agent, error):

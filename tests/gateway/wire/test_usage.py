@@ -258,6 +258,22 @@ def test_the_tier_of_the_answer_counts():
     assert metered(STREAMS["chat"], STREAMS["chat"].answer).tier == "default"
 
 
+def test_tiers_of_other_hosts():
+    groq = {**chunk({"content": "x"}), "service_tier": "on_demand"}
+    assert metered(STREAMS["chat"], events(groq, named=False)).tier == "default"
+    usage = {"promptTokenCount": 8, "trafficType": "ON_DEMAND_FLEX"}
+    assert metered(WHOLE["gemini"], json.dumps({"usageMetadata": usage}).encode()).tier == "flex"
+
+
+@pytest.mark.parametrize(
+    ("asked", "tier"), [("priority", "priority"), ("flex", ""), ("auto", ""), (None, "")]
+)
+def test_an_answer_that_told_no_tier_is_not_cheaper_than_asked(asked, tier):
+    request = {**RESPONSES_ASKED, "service_tier": asked}
+    case = Case("responses", "/v1/responses", request, SSE, b"", NO_TOKENS)
+    assert metered(case, b"").tier == tier
+
+
 @pytest.mark.parametrize(
     ("status", "mark", "complete"),
     [("completed", "exact", True), ("incomplete", "exact", True), ("failed", "exact", False)],
