@@ -318,7 +318,7 @@ def _call_settled(run: Run, event: e.CallSettled) -> Run:
         last_call_active=active,
         context=event.context or run.context,
         context_before=run.context if first else run.context_before,
-        misses=judged(run.misses, run.cache, run.last_call, event),
+        misses=judged(run.misses, event),
         cache=_window(event, tokens),
         money_rate=run.money_rate.after(waited).plus(nano),
         token_rate=run.token_rate.after(waited).plus(event.tokens.total),

@@ -130,8 +130,8 @@ def _priced(timer: Timer, count: int, tokens: Tokens, written: int) -> int:
 
 def timer_of(run: Run) -> Timer | None:
     """The slow timer that a run's misses show; None while they show none."""
-    wake, rates, lifetime = run.misses.wake, run.rates, run.misses.lifetime_ms
-    if wake is None or rates is None or not lifetime or wake.every_ms <= 0:
+    wake, lifetime = run.misses.wake, run.misses.lifetime_ms
+    if wake is None or not lifetime or wake.every_ms <= 0:
         return None
     return Timer(
         every_ms=wake.every_ms,
@@ -141,8 +141,8 @@ def timer_of(run: Run) -> Timer | None:
         new=wake.new,
         grown=wake.grown,
         output=wake.output,
-        rates=rates,
-        long_lived=run.cache.long_lived,
+        rates=wake.rates,
+        long_lived=wake.long_lived,
         between=wake.between,
         fresh=_fresh_prompt(run.composition),
     )

@@ -3,7 +3,6 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cockpit.core.cache import CacheWindow
 from cockpit.core.events import CallSettled
 from cockpit.core.price import Rates, cost
 from cockpit.core.tokens import Tokens
@@ -29,16 +28,49 @@ class Wake(Struct, frozen=True, omit_defaults=True):
     output: int
     new: int
     grown: int
+    rates: Rates
+    long_lived: bool = False
     between: int = 0
+
+
+class Talk(Struct, frozen=True, omit_defaults=True):
+    """A conversation with a model, as its last call left it at the provider.
+
+    `since` is when that call's request left, `kept` how many of its `prompt` tokens are cached.
+    """
+
+    call: str
+    model: str
+    since: int
+    prompt: int
+    kept: int
+    lifetime_ms: int | None = None
+
+    def goes_on_in(self, event: CallSettled) -> bool:
+        """A smaller prompt is another conversation: a side question, a sub-agent, a compaction."""
+        return event.model == self.model and event.tokens.prompt * 10 >= self.prompt * 9
+
+    def is_over(self, at: int) -> bool:
+        """Whether so much time has passed that a timer would have gone on with it."""
+        return at - self.since > SLOW_TIMER_WINDOWS * (self.lifetime_ms or 0)
+
+    def lost_in(self, event: CallSettled) -> int:
+        """Tokens that the provider had kept and forgot before this call; 0 where it was no miss."""
+        if self.lifetime_ms is None or _start(event) - self.since < self.lifetime_ms:
+            return 0
+        lost = min(self.kept, event.tokens.prompt) - event.tokens.cache_read
+        return lost if lost * 2 > self.kept else 0
 
 
 class Misses(Struct, frozen=True, omit_defaults=True):
     """How often a run paid for a cold cache, and what that cost above a warm turn, in nano-dollars.
 
     `row` counts the misses that followed each other as a timer's do, `row_nano` is their part,
-    `longest` the longest such row; `last` is when the request of the last one left, `lifetime_ms`
-    how long the cache had lived. `wake` is known from the second miss of a row on, `between` counts
-    the nano-dollars of calls since the last miss.
+    `longest` the longest such row; `last` is when the request of the last one left, `prompt` its
+    size, `lifetime_ms` how long the cache had lived. `wake` is known from the second miss of a row
+    on, `between` counts the nano-dollars of calls since the last miss. `main` is the conversation
+    that a timer would wake, `beside` the latest other one: agents ask for titles and summaries, and
+    have sub-agents, through the same wire.
     """
 
     count: int = 0
@@ -51,6 +83,8 @@ class Misses(Struct, frozen=True, omit_defaults=True):
     prompt: int = 0
     between: int = 0
     wake: Wake | None = None
+    main: Talk | None = None
+    beside: Talk | None = None
 
     def is_slow_timer(self, now: int) -> bool:
         """Whether a timer slower than the cache is at work; over when no further miss follows."""
@@ -61,20 +95,81 @@ class Misses(Struct, frozen=True, omit_defaults=True):
         return SLOW_TIMER_WINDOWS * self.lifetime_ms
 
 
-def judged(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled) -> Misses:
-    """The misses after a call; `window` and `last` are those of the call before it.
+def judged(misses: Misses, event: CallSettled) -> Misses:
+    """The misses after a call.
 
     Only calls decide, not what was said between them: a history of which beginning and end alone
     were read must come to the same.
     """
-    lost = _lost(window, last, event)
-    nano = 0 if event.rates is None else _above_warm(event.tokens, lost, event.rates)
-    if not nano or window.lifetime_ms is None:
-        return replace(misses, between=misses.between + (event.nano or 0)) if misses.row else misses
-    start = event.requested or event.at
-    limit = SLOW_TIMER_WINDOWS * window.lifetime_ms
+    if event.revision:
+        return _revised(misses, event)
+    main, spent = misses.main, event.nano or 0
+    if main is None:
+        return replace(misses, main=_talk(event))
+    if not main.goes_on_in(event):
+        return _beside(misses, main, event)
+    nano = _missed(main, event)
+    misses = replace(misses, main=_talk(event))
+    if not nano:
+        return replace(misses, between=misses.between + spent) if misses.row else misses
+    return _in_row(misses, main, event, nano)
+
+
+def _start(event: CallSettled) -> int:
+    return event.requested or event.at
+
+
+def _talk(event: CallSettled) -> Talk:
+    tokens = event.tokens
+    return Talk(
+        call=event.call,
+        model=event.model,
+        since=_start(event),
+        prompt=tokens.prompt,
+        kept=tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h,
+        lifetime_ms=event.lifetime_ms,
+    )
+
+
+def _revised(misses: Misses, event: CallSettled) -> Misses:
+    """The same call with larger figures: its conversation is as large as they say."""
+    added = _talk(event)
+
+    def grown(talk: Talk | None) -> Talk | None:
+        if talk is None or talk.call != event.call:
+            return talk
+        return replace(talk, prompt=talk.prompt + added.prompt, kept=talk.kept + added.kept)
+
+    if not added.prompt:
+        return misses
+    return replace(misses, main=grown(misses.main), beside=grown(misses.beside))
+
+
+def _beside(misses: Misses, main: Talk, event: CallSettled) -> Misses:
+    """A call of another conversation: the main one is the larger, until it is over."""
+    other = misses.beside
+    known = other is not None and other.goes_on_in(event)
+    nano = _missed(other, event) if other is not None and known else 0
+    counted = replace(
+        misses,
+        count=misses.count + (1 if nano else 0),
+        nano=misses.nano + nano,
+        between=misses.between + (event.nano or 0) if misses.row else 0,
+        beside=_talk(event),
+    )
+    over = main.is_over(_start(event))
+    if not over and event.tokens.prompt <= main.prompt:
+        return counted
+    beside = None if over else main
+    fresh = replace(counted, main=_talk(event), beside=beside)
+    return replace(fresh, row=0, row_nano=0, wake=None, between=0)
+
+
+def _in_row(misses: Misses, before: Talk, event: CallSettled, nano: int) -> Misses:
+    start, lifetime = _start(event), before.lifetime_ms or 0
+    limit = SLOW_TIMER_WINDOWS * lifetime
     follows = misses.row > 0 and start - misses.last <= limit
-    if start - window.since > limit:
+    if start - before.since > limit:
         row, row_nano = 0, 0
     elif follows:
         row, row_nano = misses.row + 1, misses.row_nano + nano
@@ -88,40 +183,34 @@ def judged(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled
         row_nano=row_nano,
         longest=max(row, misses.longest),
         last=start,
-        lifetime_ms=window.lifetime_ms,
+        lifetime_ms=lifetime,
         prompt=event.tokens.prompt,
         between=0,
-        wake=_wake(misses, window, last, event) if row > 1 else None,
+        wake=_wake(misses, before, event) if row > 1 else None,
     )
 
 
-def _wake(misses: Misses, window: CacheWindow, last: Tokens, event: CallSettled) -> Wake:
-    start, prompt = event.requested or event.at, event.tokens.prompt
+def _wake(misses: Misses, before: Talk, event: CallSettled) -> Wake | None:
+    start, tokens = _start(event), event.tokens
+    if event.rates is None:
+        return None
     return Wake(
         every_ms=start - misses.last,
-        gap_ms=start - window.since,
-        prompt=prompt,
-        output=event.tokens.output,
-        new=max(0, prompt - last.prompt),
-        grown=max(0, prompt - misses.prompt),
+        gap_ms=start - before.since,
+        prompt=tokens.prompt,
+        output=tokens.output,
+        new=max(0, tokens.prompt - before.prompt),
+        grown=max(0, tokens.prompt - misses.prompt),
+        rates=event.rates,
+        long_lived=tokens.cache_write_1h > 0,
         between=misses.between,
     )
 
 
-def _lost(window: CacheWindow, last: Tokens, event: CallSettled) -> int:
-    """Tokens that the provider had kept and forgot before this call; 0 where it was no miss.
-
-    A smaller prompt is another conversation (compaction, a side question), another model has a
-    cache of its own, and what was never kept cannot be lost.
-    """
-    start = event.requested or event.at
-    if event.revision or event.model != window.model or window.state(start) != "cold":
-        return 0
-    kept = last.cache_read + last.cache_write_5m + last.cache_write_1h
-    if event.tokens.prompt * 10 < last.prompt * 9:
-        return 0
-    lost = min(kept, event.tokens.prompt) - event.tokens.cache_read
-    return lost if lost * 2 > kept else 0
+def _missed(talk: Talk, event: CallSettled) -> int:
+    """Nano-dollars that this call cost more because the conversation had gone cold."""
+    lost = talk.lost_in(event)
+    return 0 if event.rates is None or not lost else _above_warm(event.tokens, lost, event.rates)
 
 
 def _above_warm(tokens: Tokens, lost: int, rates: Rates) -> int:

@@ -149,6 +149,37 @@ def test_another_model_a_compaction_and_a_revision_are_no_misses():
     assert run_of([first, call(0, later, cold(), revision=True)]).misses.count == 0
 
 
+def test_what_an_agent_asks_beside_its_work_does_not_hide_the_timer():
+    """Titles by a small model at each wake, and sub-agents with prompts of their own."""
+    events = []
+    for number, event in enumerate(wakes(6, 6, 6, 6)):
+        title = call(f"t{number}", event.requested - 500, cold(300), model="claude-haiku-4-5")
+        helper = [
+            call(f"s{number}.{at}", event.requested + at * SECOND, cold(7_000 + at))
+            for at in (10, 20)
+        ]
+        events += [title, event, *helper]
+    run = run_of(events)
+    assert (run.misses.row, run.misses.is_slow_timer(run.last_event)) == (4, True)
+    assert run.misses.wake.every_ms == run.misses.wake.gap_ms == 6 * MINUTE
+    assert run.misses.wake.between == sum(cost(cold(size), OPUS_5) for size in (7_010, 7_020, 300))
+    assert slow_timer_notices(events)
+
+
+def test_misses_after_a_compaction_are_counted():
+    small = [call(f"c{at}", T0 + (1 + 6 * at) * MINUTE, cold(20_000 + at)) for at in range(9)]
+    run = run_of([call("big", T0, cold()), *small])
+    assert run.misses.count == 8
+    assert run.misses.is_slow_timer(run.last_event)
+
+
+def test_a_conversation_grows_with_its_revisions():
+    first, later = call("a", T0, cold(1_000)), T0 + 6 * MINUTE
+    more = call("a", T0 + SECOND, Tokens(cache_write_5m=9_000), revision=True)
+    missed = run_of([first, more, call("b", later, cold(10_100))]).misses
+    assert missed.nano == 10_000 * 5_750
+
+
 def test_what_never_was_kept_cannot_be_missed():
     plain = Tokens(input=PREFIX, output=100)
     events = [call(0, T0, plain), call(1, T0 + 6 * MINUTE, plain)]
