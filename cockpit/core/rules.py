@@ -52,7 +52,7 @@ def mistake(rule: Rule) -> str:
         try:
             re.compile(getattr(rule, field))
         except re.error as error:
-            return f"{field}: no regular expression: {error}"
+            return f"rule {rule.name!r}: {field}: no regular expression: {error}"
     if not rule.name:
         return "name: missing"
     if not (rule.tool or rule.text or rule.hosts or rule.outside_workspace):

@@ -1,5 +1,6 @@
 """`[approve]`: which tool calls wait for the operator, how long, and what happens when nobody answers."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -33,23 +34,35 @@ class ApproveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def timeout_s(self) -> float:
         return parse_duration(self.timeout) / 1000
 
-    def check(self) -> None:
-        """Raises ValueError naming what is wrong with a name, a rule or the time."""
+    def checks(self) -> list[tuple[str, Callable[[], None]]]:
+        """For each key a look at it that raises ValueError, naming what is wrong."""
         if self == _DEFAULT:
-            return
-        from cockpit.core.rules import mistake
+            return []
+        return [
+            ("off", self._check_names),
+            ("rules", self._check_rules),
+            ("timeout", self._check_timeout),
+        ]
+
+    def _check_names(self) -> None:
         from cockpit.core.rules_shipped import NAMES
 
         for name in self.off:
             if name not in NAMES:
-                raise ValueError(f"off: no rule {name!r} is shipped: {', '.join(NAMES)}")
+                raise ValueError(f"no rule {name!r} is shipped: {', '.join(NAMES)}")
+
+    def _check_rules(self) -> None:
+        from cockpit.core.rules import mistake
+
         for rule in self.rules:
             if said := mistake(rule):
                 raise ValueError(said)
+
+    def _check_timeout(self) -> None:
         if not 1_000 <= parse_duration(self.timeout) <= LONGEST_MS:
-            raise ValueError("timeout: from 1s to 6h")
+            raise ValueError("from 1s to 6h")
 
 
 LONGEST_MS = 6 * 3_600_000
-"""Shorter than an agent's hook may take (a day's work would be lost by a hook that times out)."""
+"""Shorter than an agent's hook may take: a hook that times out lets the tool run."""
 _DEFAULT = ApproveSettings()

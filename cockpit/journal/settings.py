@@ -12,6 +12,8 @@ from msgspec import Struct
 from cockpit.core.budget import AtZero, Budget
 from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_count, parse_duration
+from cockpit.core.rule import Rule
+from cockpit.journal.approval import ApproveSettings
 from cockpit.journal.providers import NAME, ProviderSettings
 
 
@@ -54,7 +56,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     seconds between looks where the file system reports no changes. `agents`: which agents to look
     for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
     found, `budgets` for one agent's. `keys`: another key per command id. `providers`: where models
-    are, beside those that cockpit knows.
+    are, beside those that cockpit knows. `approve`: which tool calls wait for a yes.
     """
 
     theme: str = "cockpit"
@@ -72,6 +74,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     budgets: dict[str, BudgetSettings] = {}
     keys: dict[str, str] = {}
     providers: dict[str, ProviderSettings] = {}
+    approve: ApproveSettings = ApproveSettings()
 
     def budget_for(self, agent: str) -> Budget | None:
         """The caps of a run that nobody capped by hand."""
@@ -120,10 +123,25 @@ def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
                 for name, entries in tables.items()
                 if isinstance(entries, dict)
             ]
+    parts += _approve_parts(table.get("approve"))
     for prefix, entries, accepted in parts:
         for key in entries:
             if key not in accepted:
                 raise SettingsError(_unknown(path, text, prefix, key, accepted))
+
+
+def _approve_parts(table: Any) -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:  # noqa: ANN401
+    if not isinstance(table, dict):
+        return []
+    rules = table.get("rules")
+    return [
+        ("approve", table, ApproveSettings.__struct_fields__),
+        *(
+            ("approve.rules", rule, Rule.__struct_fields__)
+            for rule in (rules if isinstance(rules, list) else [])
+            if isinstance(rule, dict)
+        ),
+    ]
 
 
 def _unknown(path: Path, text: str, prefix: str, key: str, accepted: tuple[str, ...]) -> str:
@@ -157,6 +175,7 @@ def _check_amounts(path: Path, text: str, settings: Settings) -> None:
         *((name, budget.budget) for name, budget in settings.budgets.items()),
         *((name, provider.check) for name, provider in settings.providers.items()),
         *((name, partial(_check_name, name)) for name in settings.providers),
+        *settings.approve.checks(),
     ]
     for key, check in checks:
         try:
