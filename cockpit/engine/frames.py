@@ -54,9 +54,9 @@ PAUSED = b"T"
 EXITED = b"X"
 """`{"code"}`: the agent itself ended; 128 + signal when it was killed. All its output came before."""
 ENDED = b"E"
-"""`{"code", "left", "by", "tail"}`: nobody of the tree is left; `tail` is the last output, latin-1."""
+"""`{"code", "by", "tail"}`: nobody of the tree is left; `tail` is the last output, latin-1."""
 KILLED = b"K"
-"""`{"left": [pids]}`: the kill is over; who is named could not be killed."""
+"""`{"count"}`: nobody is left but who was to be spared; so many processes were alive before."""
 DENIED = b"D"
 
 Frame = tuple[bytes, bytes]

@@ -94,6 +94,7 @@ class Rein:
         self.status: asyncio.Future[dict[str, Any]] = loop.create_future()
         self.ended: asyncio.Future[Ended | None] = loop.create_future()
         self.killed = asyncio.Event()
+        self.count = 0
         self.hear: Hear | None = None
         self.left: asyncio.Future[None] = loop.create_future()
         self._connection = connection
@@ -101,6 +102,11 @@ class Rein:
         self._listening: asyncio.Task[None] | None = None
         for future in (self.born, self.began, self.status):
             future.add_done_callback(_looked_at)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the agent ever ran."""
+        return self.began.done() and self.began.exception() is None
 
     # --- the connection
 
@@ -138,14 +144,18 @@ class Rein:
             case frames.BORN:
                 _settle(self.born, body)
             case frames.STATUS:
+                if body.get("began"):
+                    _settle(self.began, None)
                 _settle(self.status, body)
             case frames.BEGAN:
                 _settle(self.began, None)
             case frames.FAILED:
                 self._failed(str(body.get("reason", "")))
             case frames.KILLED:
+                self.count = int(body.get("count", 0))
                 self.killed.set()
             case frames.ENDED:
+                self._failed("it was stopped before it began")
                 _settle(self.ended, _ended(body))
             case frames.DENIED:
                 log.warning("the runner of %s denies: %s", self.run, body.get("reason"))
@@ -204,14 +214,15 @@ class Rein:
 
     # --- a hand in a stop
 
-    async def kill(self, spare: Collection[int]) -> None:
+    async def kill(self, spare: Collection[int]) -> int:
         """Lets the runner, who sees the whole tree, freeze and kill it."""
-        self.killed.clear()
         if self.ended.done():
-            return
+            return 0
+        self.killed.clear()
         self.say(frames.KILL, spare=sorted(spare))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.killed.wait(), KILL_SECONDS)
+        return self.count
 
     async def release(self) -> None:
         """Waits for the runner to say how the agent ended; whoever listens to `ended` lets it go."""

@@ -56,6 +56,8 @@ class Runner:
         self.alone = self.exited = self.ended = self.farewelled = self.leaving = False
         self.awaited = bool(spec.get("awaited"))
         self.paused_by_us = False
+        self.spared: frozenset[int] = frozenset()
+        self.count = 0
         self.by = "itself"
         self.snapshot: list[list[int]] = []
         bearing.write_files(spec.get("files", {}))
@@ -183,13 +185,13 @@ class Runner:
 
     # --- ending the tree
 
-    def _stop(self, first: First, by: str, spare: frozenset[int] = frozenset()) -> None:
+    def _stop(self, first: First, by: str) -> None:
         """Begins to end the tree, or goes on more firmly."""
         if self.felling is not None and ORDER[self.felling.first] >= ORDER[first]:
             return
         self.by = self.by if self.exited else by
         self.felling = Felling(
-            first, self.vessel.living_pid, lambda: self.alone, time.monotonic, spare
+            first, self.vessel.living_pid, lambda: self.alone, time.monotonic, self.spared
         )
         self._fell()
 
@@ -202,16 +204,18 @@ class Runner:
             return
         self.felling = None
         self.loop.cancel("fell")
-        self.callers.tell_all(frames.frame(frames.KILLED))
+        self.callers.tell_all(frames.said(frames.KILLED, count=self.count))
 
     def _kill(self, spare: frozenset[int]) -> None:
+        self.count = len(kernel.descendants(os.getpid(), spare))
         if self.alone:
-            self.callers.tell_all(frames.frame(frames.KILLED))
+            self.callers.tell_all(frames.said(frames.KILLED, count=0))
             return
         if not spare:
             bearing.kill(self.cgroup)
         self.felling = None
-        self._stop("kill", "a kill", spare)
+        self.spared = spare
+        self._stop("kill", "a kill")
 
     def _remember_tree(self) -> None:
         """Who is in the tree, on disk for an engine that finds this process dead."""

@@ -21,6 +21,7 @@ from cockpit.core.events import (
     StopFailed,
     StopRequested,
 )
+from cockpit.core.text import one_line
 from cockpit.engine import cgroups, frames, kernel, records, sweep
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.processes import created
@@ -67,6 +68,7 @@ class Runners:
         self._rule = rule
         self._beat_seconds = beat_seconds
         self._reins: dict[str, Rein] = {}
+        self._parting: dict[str, Rein] = {}
         self._lost: dict[str, Held] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +87,7 @@ class Runners:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(rein.close() for rein in self._reins.values()))
 
     def rein(self, run: str) -> Rein | None:
         """The run's runner, while it lives."""
@@ -112,8 +115,12 @@ class Runners:
         `hear` gets its output, in addition to whoever is attached.
 
         Raises:
-            SpawnError: when it could not be started; nothing of it is left then.
+            SpawnError: when it could not be started; nothing is told of it and nothing left of it.
         """
+        if spec.run in self._reins or spec.run in self._lost:
+            raise SpawnError(f"{spec.run} runs already")
+        while spec.run in self._parting:
+            await asyncio.wait((self._parting[spec.run].left,))
         secret = secrets.token_hex(16)
         group = cgroups.make(f"{records.named(spec.run)}-{secret[:8]}")
         rein, child = _start_runner(spec.run, secret)
@@ -124,9 +131,11 @@ class Runners:
             rein.say(frames.SPEC, **_told(spec, secret, group, watch=hear is not None))
             born = await asyncio.wait_for(asyncio.shield(rein.born), BIRTH_SECONDS)
             await self._put_on_record(rein, spec, born)
-        except (SpawnError, TimeoutError) as error:
+        except BaseException as error:
             await self._undo(rein, child, group)
-            raise SpawnError(str(error) or "its runner does not answer") from error
+            if not isinstance(error, Exception):
+                raise
+            raise SpawnError(one_line(str(error)) or "its runner does not answer") from error
         self._go(self._govern(rein))
         rein.say(frames.GO)
         await asyncio.wait_for(asyncio.shield(rein.began), BIRTH_SECONDS)
@@ -180,12 +189,14 @@ class Runners:
         if record is None:
             return
         if ended is None:
-            await self._lose(record)
+            await self._lose(record, fallen=True)
         else:
-            await self._book(record, ended)
-            self._reins.pop(record.run, None)
+            if rein.has_begun:
+                await self._book(record, ended)
+            self._parting[record.run] = self._reins.pop(record.run)
             await rein.farewell()
             self._forget(record)
+            del self._parting[record.run]
         await rein.close()
 
     # --- the end
@@ -200,7 +211,6 @@ class Runners:
         await asyncio.wrap_future(self._record(done))
 
     def _forget(self, record: Record) -> None:
-        self._reins.pop(record.run, None)
         self._lost.pop(record.run, None)
         cgroups.remove(record.cgroup)
         records.forget(record.run)
@@ -213,7 +223,7 @@ class Runners:
             await self._book(record, Ended(None, "the machine, which was started anew"))
             self._forget(record)
         elif not await self._adopt(record):
-            self._go(self._lose(record))
+            self._go(self._lose(record, fallen=False))
 
     async def _adopt(self, record: Record) -> bool:
         connection = await asyncio.to_thread(connect, records.socket_of(record.run))
@@ -234,17 +244,22 @@ class Runners:
         self._go(self._govern(rein))
         return True
 
-    async def _lose(self, record: Record) -> None:
-        """Its runner is gone, or deaf: stops what is left of the run, then closes its books."""
+    async def _lose(self, record: Record, *, fallen: bool) -> None:
+        """Its runner is gone, or deaf: stops what is left of the run, then closes its books.
+
+        If it was `fallen` while we lived, its orphans fell to us.
+        """
         self._lost[record.run] = Held(sweep.target(record), hand=sweep.ByGroup(record.cgroup))
         self._reins.pop(record.run, None)
         await self._is_gone(record)
         known = self._known() - {record.runner}
-        target = sweep.target(record, sweep.orphans(known))
+        orphans = sweep.orphans(known, record.ticks) if fallen else []
+        target = sweep.target(record, orphans)
         self._lost[record.run] = Held(target, hand=sweep.ByGroup(record.cgroup))
         last = records.end(record.run)
         swept = await self._is_swept(record, target)
-        sweep.orphans(known)  # takes the dead from the kernel
+        if fallen:
+            sweep.orphans(known, record.ticks)  # takes the dead from the kernel
         if swept:
             code, by = (last.code, last.by) if last else (None, "the death of its runner")
             await self._book(record, Ended(code, by))

@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 class Hand(Protocol):
     """A means stronger than signals from here: the run's runner, or its control group."""
 
-    async def kill(self, spare: Collection[int]) -> None:
-        """Freezes and kills the tree; returns when that is done or known to be in vain."""
+    async def kill(self, spare: Collection[int]) -> int:
+        """Freezes and kills the tree; returns how many it was, once that is done or in vain."""
         ...
 
     async def release(self) -> None:
@@ -106,6 +106,7 @@ class _Ladder:
         self.hand: Hand | None = None
         self.spare: Collection[int] = ()
         self.beside: set[asyncio.Task[object]] = set()
+        self.killed = 0
         self.began = now()
         self.tree = Tree(target, ())
         self.alive: list[Process] = []
@@ -154,7 +155,10 @@ class _Ladder:
     def _killed_by_hand(self) -> "asyncio.Task[object] | None":
         if self.hand is None:
             return None
-        return self._beside(self.hand.kill((*self.spare, os.getpid())))
+        return self._beside(self._kill_by(self.hand))
+
+    async def _kill_by(self, hand: Hand) -> None:
+        self.killed = await hand.kill((*self.spare, os.getpid()))
 
     def _holds_us(self) -> bool:
         """Whether we run inside the tree: then the whole stop is refused once we have looked."""
@@ -371,7 +375,10 @@ class _Ladder:
             await self.hand.release()
         at = self.now()
         return RunStopped(
-            run=self.target.run, at=at, took_ms=at - self.began, processes=len(self.tree.members)
+            run=self.target.run,
+            at=at,
+            took_ms=at - self.began,
+            processes=max(self.killed, len(self.tree.members)),
         )
 
     def _why(self, row: Process) -> str:

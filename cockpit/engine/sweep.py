@@ -30,11 +30,12 @@ def _identity(row: kernel.Row) -> Identity:
     return (row.pid, moment(row.ticks))
 
 
-def orphans(known: Collection[int]) -> list[kernel.Row]:
+def orphans(known: Collection[int], since: int) -> list[kernel.Row]:
     """Children of this process that it did not start: they fell to it when a runner died.
 
-    The engine's own children live in its session, except runners, whose pids are `known`. Those that
-    have ended are taken from the kernel here.
+    The engine's own children live in its session, except runners, whose pids are `known`; no orphan
+    is older than its agent, born at the ticks `since`. Those that have ended are taken from the kernel
+    here.
     """
     mine = kernel.row(os.getpid())
     if mine is None:
@@ -42,7 +43,7 @@ def orphans(known: Collection[int]) -> list[kernel.Row]:
     rows = [
         row for pid in kernel.children(mine.pid) if pid not in known and (row := kernel.row(pid))
     ]
-    fallen = [row for row in rows if row.sid != mine.sid]
+    fallen = [row for row in rows if row.sid != mine.sid and row.ticks >= since]
     for row in fallen:
         if not row.alive:
             _take(row.pid)
@@ -62,10 +63,13 @@ class ByGroup:
     def __init__(self, group: str) -> None:
         self._group = group
 
-    async def kill(self, spare: Collection[int]) -> None:
+    async def kill(self, spare: Collection[int]) -> int:
         """Kills everybody inside at once, unless one of them is to be spared."""
-        if self._group and frozenset(spare).isdisjoint(cgroups.members(self._group)):
-            cgroups.kill(self._group)
+        inside = cgroups.members(self._group)
+        if not inside or not frozenset(spare).isdisjoint(inside):
+            return 0
+        cgroups.kill(self._group)
+        return len(inside)
 
     async def release(self) -> None:
         """Nothing holds such a run any more."""

@@ -97,7 +97,7 @@ class Heard:
 class Yard:
     """An engine's runners without the rest of the engine. Use in one event loop."""
 
-    def __init__(self, home=None, mark=None):
+    def __init__(self, home=None, mark=None, beat_seconds=0.1):
         self.home = home or tempfile.mkdtemp(prefix="ck-")
         os.environ["COCKPIT_HOME"] = self.home
         self.nest = Hostile()
@@ -111,7 +111,7 @@ class Yard:
             lookout=self.lookout,
             ended=self.ended,
             rule=lambda _: QUICK,
-            beat_seconds=0.1,
+            beat_seconds=beat_seconds,
         )
 
     def record(self, event):
