@@ -103,7 +103,10 @@ def _sentence(run: str, stopping: Stopping) -> str:
 @click.option("--tokens", default="", help="2M, 500k")
 @click.option("--turns", default=0, type=click.IntRange(0), help="model calls")
 @click.option(
-    "--at-zero", type=click.Choice(["warn", "interrupt"]), default="interrupt", show_default=True
+    "--at-zero",
+    type=click.Choice(["warn", "interrupt", "defer", "halt", "ask"]),
+    default=None,
+    help="Default: defer behind the gateway, interrupt elsewhere.",
 )
 @click.option("--none", "nothing", is_flag=True, help="Take the caps away.")
 @click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
@@ -113,15 +116,20 @@ def budget(
     duration: str,
     tokens: str,
     turns: int,
-    at_zero: AtZero,
+    at_zero: AtZero | None,
     nothing: bool,
     as_json: bool,
 ) -> None:
     """Cap a run. Caps count everything the run ever used; a new budget replaces the old one."""
-    caps = None if nothing else _caps(money, duration, tokens, turns, at_zero)
+    if not nothing:
+        _caps(
+            money, duration, tokens, turns, "warn"
+        )  # a mistake is told before the engine is asked
 
     async def capped(client: Client) -> dict[str, Any]:
         chosen = pick(await client.fleet(), run)
+        action = at_zero or ("defer" if chosen.governed else "interrupt")
+        caps = None if nothing else _caps(money, duration, tokens, turns, action)
         await client.set_budget(chosen.id, caps)
         fleet = await client.fleet()
         return run_detail(fleet, fleet.runs[chosen.id], int(time.time() * 1000))

@@ -33,7 +33,7 @@ class Census:
         registries = await asyncio.to_thread(self._registries)
         matches = match_runs(
             agents(table, self._library.adapters),
-            fleet.runs.values(),
+            [run for run in fleet.runs.values() if not run.governed],
             registries,
             self._standing,
             open_files,
@@ -43,6 +43,7 @@ class Census:
         return [
             event
             for run in fleet.runs.values()
+            if not run.governed
             for event in self._changes(run, matches, table, now)
         ]
 

@@ -12,14 +12,17 @@ from typing import Any
 import msgspec
 
 from cockpit import __version__
+from cockpit.agents.adapter import InterruptRule
 from cockpit.core import clocks
 from cockpit.core.budget import Budget
 from cockpit.core.events import (
     BudgetSet,
+    CallSettled,
     ClockExpired,
     Event,
     NoticeGiven,
     RunDropped,
+    RunGoverned,
     RunSeen,
     StopFailed,
 )
@@ -30,10 +33,13 @@ from cockpit.core.quantities import parse_duration
 from cockpit.engine import spending, transcript
 from cockpit.engine.api import RequestError, Server
 from cockpit.engine.census import Census
+from cockpit.engine.client import Page
+from cockpit.engine.helm import Helm
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.opening import Opened
 from cockpit.engine.publisher import Publisher
+from cockpit.engine.ruling import rules_of, zone_of
 from cockpit.engine.stops import Stops
 from cockpit.engine.watch import Watcher
 from cockpit.journal import paths
@@ -90,8 +96,28 @@ class Engine:
         )
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
+        self._helm = Helm(
+            settings=settings,
+            environment=library.environment,
+            zone=zone_of(settings),
+            journal=journal,
+            book=book,
+            lookout=self._lookout,
+            matched=rules_of(settings),
+            record=self._record,
+            publish=self._publisher.happen,
+            fleet=lambda: self._publisher.fleet,
+            show=lambda part: self._publisher.adopt(part, self._decided),
+            linked=self._linked,
+            stop=lambda run, reason: self._stops.begin([run], by=f"the clock ({reason})"),
+            rule=self._rule,
+            spare=lambda: self._server.peers(),
+            now=now,
+        )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
-        self._stops = Stops(self._census, self._lookout, self._record, now, self._server.peers)
+        self._stops = Stops(
+            self._census, self._lookout, self._record, now, self._server.peers, self._helm.held
+        )
         self._began = now()
 
     async def run(self, socket: Path) -> None:
@@ -99,6 +125,7 @@ class Engine:
         self._replay()
         if self._settings.day_cap:
             self._publisher.capped(parse_money(self._settings.day_cap))
+        await self._helm.start(self._recent_ms)
         await self._server.listen(socket)
         self._watcher.start()
         tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
@@ -107,6 +134,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.close()
+        await self._helm.close()
         self._lookout.close()
         await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._journal.close)
@@ -119,7 +147,9 @@ class Engine:
 
     def _replay(self) -> None:
         """What was decided before comes back as its runs are opened; a broken stop has failed."""
-        self._decided = fold_all(Fleet(), (event for _, event in self._journal.replay()))
+        events = [event for _, event in self._journal.replay()]
+        self._helm.remember(events)
+        self._decided = fold_all(Fleet(), events)
         for run in self._decided.runs.values():
             if run.stopping is not None and run.stopping.done is None:
                 self._record(StopFailed(run=run.id, at=self._now(), reason=BROKEN_STOP))
@@ -130,7 +160,13 @@ class Engine:
 
         The future is done once it is durable.
         """
-        self._publisher.happen(event for event in events if event.run in self._publisher.fleet.runs)
+        known = self._publisher.fleet.runs
+        self._publisher.happen(
+            event
+            for event in events
+            if not event.run or event.run in known or isinstance(event, RunGoverned)
+        )
+        self._helm.remember(events)
         self._decided = fold_all(self._decided, events)
         return self._journal.append(*events)
 
@@ -146,15 +182,41 @@ class Engine:
         self._loop.call_soon_threadsafe(self._publisher.happen, [notice])
 
     def _opened(self, family: Opened) -> None:
-        self._publisher.adopt(family.fleet, self._decided, family.events)
-        self._cap_by_settings(family.fleet.runs)
+        fleet, events = self._helm.joined(family)
+        self._publisher.adopt(fleet, self._decided, events)
+        self._cap_by_settings(fleet.runs)
+        for run in fleet.runs.values():
+            self._helm.seen(run)
+        self._tell_calls(events)
 
     def _observed(self, events: list[Event]) -> None:
-        self._publisher.happen(events)
-        self._cap_by_settings(event.run for event in events if isinstance(event, RunSeen))
+        self._publisher.happen(self._helm.links.renamed(events))
+        seen = [event.run for event in events if isinstance(event, RunSeen)]
+        self._cap_by_settings(seen)
+        for run in seen:
+            if run in self._publisher.fleet.runs:
+                self._helm.seen(self._publisher.fleet.runs[run])
+        self._tell_calls(events)
+
+    def _tell_calls(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, CallSettled):
+                self._helm.told(event)
+
+    def _linked(self, found: str, governed: str) -> None:
+        """A found run is a governed one: it leaves the screen and its story joins the other's."""
+        del governed
+        self._publisher.happen([RunDropped(run=found, at=self._now())])
+        self._watcher.reopen(found)
+
+    def _rule(self, run: str) -> InterruptRule:
+        known = self._publisher.fleet.runs.get(run)
+        adapter = self._census.adapter(known) if known is not None else None
+        return adapter.interrupt if adapter is not None else InterruptRule()
 
     def _cap_by_settings(self, seen: Iterable[str]) -> None:
-        for run in [self._publisher.fleet.runs[name] for name in seen]:
+        fleet = self._publisher.fleet
+        for run in [fleet.runs[name] for name in seen if name in fleet.runs]:
             budget = self._settings.budget_for(run.agent)
             if budget is not None and run.parent is None and not run.budget_by:
                 capped = BudgetSet(run=run.id, at=run.started, budget=budget, by="settings")
@@ -173,6 +235,7 @@ class Engine:
         events = await self._census.look(self._publisher.fleet, self._now())
         if events:
             self._record(*events)
+        self._helm.tick(self._census.found)
         now = self._now()
         for run in list(self._publisher.fleet.runs.values()):
             event = clocks.due(run, now)
@@ -186,12 +249,15 @@ class Engine:
         """An old run leaves the screen, a sub-agent together with its parent."""
         if not is_live(run, now) and run.parent not in self._publisher.fleet.runs:
             self._publisher.happen([RunDropped(run=run.id, at=now)])
-            self._watcher.forget(run.id)
+            for name in (run.id, *self._helm.forget(run.id)):
+                self._watcher.forget(name)
 
     def _act(self, run: Run, event: Event) -> None:
         """At zero the run is interrupted, if its budget says so and it has a process of its own."""
-        if isinstance(event, ClockExpired) and event.action == "interrupted":
-            self._stops.begin([run], by=f"the clock ({event.ruling})")
+        if isinstance(event, ClockExpired):
+            if event.action == "interrupted":
+                self._stops.begin([run], by=f"the clock ({event.ruling})")
+            self._helm.expired(event)
 
     # --- what the operator asks
 
@@ -204,6 +270,7 @@ class Engine:
             "transcript": self._transcript,
             "spend": self._spend,
             "status": self._status,
+            **self._helm.answers(),
             "sync": self._sync,
             "shutdown": self._shutdown,
         }
@@ -239,7 +306,11 @@ class Engine:
 
     async def _panic(self, _: dict[str, Any]) -> bytes:
         now = self._now()
-        live = [run for run in self._publisher.fleet.runs.values() if is_live(run, now) and run.pid]
+        live = [
+            run
+            for run in self._publisher.fleet.runs.values()
+            if run.pid and (is_live(run, now) or self._helm.held(run.id) is not None)
+        ]
         self._stops.begin(live, by="panic", mode="panic")
         return msgspec.json.encode([run.id for run in live])
 
@@ -248,27 +319,31 @@ class Engine:
         budget = msgspec.convert(request.get("budget"), Budget | None)
         capped = BudgetSet(run=run.id, at=self._now(), budget=budget, by="operator")
         await asyncio.wrap_future(self._record(capped))
+        if run.governed:
+            self._helm.budget_set(run.id)
         return b"null"
 
     async def _transcript(self, request: dict[str, Any]) -> bytes:
         run = self._run(request)
+        before = request.get("before")
+        limit = min(int(request.get("limit") or 300), 5_000)
+        if run.governed and not run.source:
+            return msgspec.json.encode(Page(self._helm.histories.calls(run.id)))
         place = await asyncio.to_thread(self._library.place_of, Path(run.source))
         if place is None:
             raise RequestError(f"the transcript of {run.id} is gone: {run.source}")
-        before = request.get("before")
-        limit = min(int(request.get("limit") or 300), 5_000)
         try:
             page = await asyncio.to_thread(
                 transcript.page,
                 place,
-                run.id,
+                self._helm.links.told_as(run.id, place.source.run),
                 self._book,
                 before if isinstance(before, int) else None,
                 limit,
             )
         except OSError as error:
             raise RequestError(f"the transcript of {run.id} cannot be read: {error}") from error
-        return msgspec.json.encode(page)
+        return msgspec.json.encode(self._helm.paged(run, page, newest=before is None))
 
     async def _spend(self, request: dict[str, Any]) -> bytes:
         return await asyncio.to_thread(spending.answer, paths.index_file(), request)

@@ -31,7 +31,7 @@ class Links:
         """Whether this link is news. `named`: the operator's name stays, whatever the agent finds."""
         if named:
             self._named.add(governed)
-        if found in self._governed:
+        if self._governed.get(found) == governed:
             return False
         self._governed[found] = governed
         return True
@@ -43,6 +43,22 @@ class Links:
     def found(self, governed: str) -> list[str]:
         """The found runs that are this governed one."""
         return [found for found, run in self._governed.items() if run == governed]
+
+    def forget(self, governed: str) -> list[str]:
+        """The run left the screen; its found runs are on their own again."""
+        found = self.found(governed)
+        for name in found:
+            del self._governed[name]
+        return found
+
+    def told_as(self, run: str, source: str) -> str:
+        """What the run is called in a source that tells of `source` (empty for a database)."""
+        found = self.found(run)
+        return source if source in found else next(reversed(found), run)
+
+    def shown(self, events: Iterable[e.Event]) -> list[e.Event]:
+        """A page of a transcript under the governed runs' ids, its calls included."""
+        return [replace(event, run=self._governed.get(event.run, event.run)) for event in events]
 
     def renamed(self, events: Iterable[e.Event]) -> list[e.Event]:
         """The events under the governed runs' ids; those that the wire knows better are left out."""

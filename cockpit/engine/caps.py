@@ -1,0 +1,155 @@
+"""What happens at a cap: the run defers, halts or asks, and goes on when it is raised."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from cockpit.core import events as e
+from cockpit.core.budget import Budget
+from cockpit.core.fleet import Fleet, Run, clock_of
+from cockpit.engine.approvals import Approvals
+from cockpit.engine.scopes import Scopes
+from cockpit.gateway.governed import AtCap, Governed
+
+CAP = "cap"
+"""Id of the approval that asks whether a cap may be raised."""
+_AT_CAP: Mapping[str, AtCap] = {"halt": "halt", "ask": "ask"}
+
+
+class Caps:
+    """Belongs to the engine's event loop. `halt` stops a run for good, `go_on` starts it again."""
+
+    def __init__(
+        self,
+        *,
+        governed: Mapping[str, Governed],
+        scopes: Scopes,
+        approvals: Approvals,
+        record: Callable[..., object],
+        fleet: Callable[[], Fleet],
+        halt: Callable[[Run, str], None],
+        go_on: Callable[[Run], Coroutine[Any, Any, None]],
+        now: Callable[[], int],
+    ) -> None:
+        self._governed = governed
+        self._scopes = scopes
+        self._approvals = approvals
+        self._record = record
+        self._fleet = fleet
+        self._halt_run = halt
+        self._go_on = go_on
+        self._now = now
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def apply(self, run: str, budget: Budget | None) -> None:
+        """The ledger holds money and tokens; the door does at a cap what the budget says."""
+        self._scopes.cap(f"run:{run}", budget)
+        governed = self._governed.get(run)
+        if governed is not None:
+            governed.at_cap = _AT_CAP.get("defer" if budget is None else budget.at_zero, "defer")
+
+    def raised(self, name: str) -> None:
+        """The operator gave the run another budget: what waited for it goes on."""
+        run = self._fleet().runs[name]
+        self.apply(name, run.budget)
+        if self._approvals.answer(name, CAP, allowed=True, by="a new budget"):
+            return
+        governed = self._governed.get(name)
+        if clock_of(run, self._now()).share >= 1:
+            return
+        if run.deferred:
+            self._soon(self._go_on(run))
+        elif governed is not None and not (run.halted or run.stopping):
+            governed.admit_again()
+
+    def expired(self, event: e.ClockExpired) -> None:
+        """A clock reached zero."""
+        reason = f"its {event.ruling} cap is reached"
+        match event.action:
+            case "deferred":
+                self._defer(event.run, reason)
+            case "halted":
+                self._halt(event.run, reason)
+            case "asks":
+                self._ask(event.run, reason)
+
+    def refused(self, event: e.HoldRefused) -> None:
+        """The door refused a call that a scope could not bear."""
+        governed = self._governed.get(event.run)
+        match governed.at_cap if governed is not None else "defer":
+            case "halt":
+                self._halt(event.run, event.reason)
+            case "ask":
+                self._ask(event.run, event.reason)
+            case _:
+                self._defer(event.run, event.reason)
+
+    def left(self, name: str) -> None:
+        """A call has just left; one that would cross a cap on turns is refused from now on."""
+        run, governed = self._fleet().runs[name], self._governed.get(name)
+        if governed is None or run.budget is None or run.budget.turns is None:
+            return
+        turns = run.budget.turns
+        if run.budget.at_zero != "warn" and run.turns + governed.in_flight >= turns:
+            governed.refuse(_sentence(name, f"its {turns} turns are used"))
+
+    def _defer(self, name: str, reason: str) -> None:
+        governed = self._governed.get(name)
+        if governed is not None and not governed.refused:
+            governed.refuse(_sentence(name, reason))
+        if not self._fleet().runs[name].deferred:
+            self._record(e.RunDeferred(run=name, at=self._now(), reason=reason))
+
+    def _halt(self, name: str, reason: str) -> None:
+        if not self._fleet().runs[name].halted:
+            self._record(e.RunHalted(run=name, at=self._now(), reason=reason))
+            self._halt_run(self._fleet().runs[name], reason)
+
+    def _ask(self, name: str, reason: str) -> None:
+        if not any(asked.tool == CAP for asked in self._fleet().runs[name].approvals):
+            self._soon(self._asked(name, reason))
+
+    async def _asked(self, name: str, reason: str) -> None:
+        """Holds the run until the operator decides: yes raises the caps by as much as they were."""
+        governed, before = self._governed.get(name), self._fleet().runs[name].budget
+        if governed is None or before is None:
+            return
+        governed.pause()
+        text = f"{reason}: yes raises it by as much again, no lets the run end here"
+        decision = await self._approvals.ask(name, CAP, "cap", text)
+        if not decision.allow:
+            self._defer(name, reason)
+        elif self._fleet().runs[name].budget == before:
+            budget = _doubled(before)
+            self._record(e.BudgetSet(run=name, at=self._now(), budget=budget, by="operator"))
+            self.apply(name, budget)
+        governed.resume()
+        if decision.allow:
+            governed.admit_again()
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _sentence(name: str, reason: str) -> str:
+    return (
+        f"cockpit: {name} is deferred: {reason}. Nothing was sent."
+        f" To go on: cockpit budget {name} --money … (or --time, --tokens, --turns)"
+    )
+
+
+def _doubled(budget: Budget) -> Budget:
+    def twice(cap: int | None) -> int | None:
+        return None if cap is None else cap * 2
+
+    return replace(
+        budget,
+        money=twice(budget.money),
+        tokens=twice(budget.tokens),
+        time_ms=twice(budget.time_ms),
+        turns=twice(budget.turns),
+    )

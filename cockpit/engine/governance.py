@@ -1,0 +1,336 @@
+"""Runs that cockpit starts: each behind the gateway, below a runner, paid from a purse of its own."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cockpit.agents.launch.recipe import Launch, Recipe
+from cockpit.agents.launch.registry import recipe
+from cockpit.core import events as e
+from cockpit.core.fleet import Fleet, Run
+from cockpit.engine import records, wanted
+from cockpit.engine.approvals import Approvals
+from cockpit.engine.caps import Caps
+from cockpit.engine.histories import Histories
+from cockpit.engine.reins import Ended, SpawnError
+from cockpit.engine.runners import Runners
+from cockpit.engine.salvage import salvage
+from cockpit.engine.scopes import Scopes
+from cockpit.engine.stop import Mode
+from cockpit.engine.stops import Held
+from cockpit.engine.wanted import Wanted
+from cockpit.gateway.app import Gateway
+from cockpit.gateway.governed import Governed, new_token
+from cockpit.gateway.keys import Keys
+from cockpit.gateway.providers import upstreams
+from cockpit.journal import paths
+from cockpit.journal.ledger import Ledger
+from cockpit.journal.settings import Settings
+
+ASKS = (sys.executable, "-m", "cockpit.cli.hook")
+GO_ON = "Go on where you stopped: the budget was raised."
+
+
+class GovernError(Exception):
+    """What the operator asked for cannot be done; the text says why."""
+
+
+class _Started(Struct, frozen=True):
+    """How a run was started, to start it once more; it holds secrets and stays in memory."""
+
+    wish: Wanted
+    maker: Recipe
+
+
+class Governance:
+    """Begins, ends and goes on with governed runs. Belongs to the engine's event loop.
+
+    `governed` holds the runs that the door lets in, by id; `record` makes events take effect and
+    last.
+    """
+
+    def __init__(
+        self,
+        *,
+        governed: dict[str, Governed],
+        settings: Settings,
+        ledger: Ledger,
+        gateway: Gateway,
+        runners: Runners,
+        approvals: Approvals,
+        scopes: Scopes,
+        caps: Caps,
+        histories: Histories,
+        record: "Callable[..., Future[int]]",
+        fleet: Callable[[], Fleet],
+        named: Callable[[str, str], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._governed = governed
+        self._settings = settings
+        self._ledger = ledger
+        self._gateway = gateway
+        self._runners = runners
+        self._approvals = approvals
+        self._scopes = scopes
+        self._caps = caps
+        self._histories = histories
+        self._record = record
+        self._fleet = fleet
+        self._named = named
+        self._now = now
+        self._started: dict[str, _Started] = {}
+
+    # --- beginning
+
+    async def begin(self, wish: Wanted) -> dict[str, object]:
+        """Starts a run; it is on record and capped before its first instruction.
+
+        Raises:
+            GovernError: when it cannot be started, or no new run may begin.
+        """
+        try:
+            wish.check()
+            maker = wish.recipe()
+            refusal = self._ledger.may_begin(*self._scopes.above(wish.project, self._now()))
+            if refusal:
+                raise GovernError(refusal)
+            run = self._task_of(maker.agent, wish.command) or wanted.new_run()
+            return await self._begin(run, wish, maker)
+        except (ValueError, SpawnError, OSError) as error:
+            raise GovernError(str(error)) from error
+
+    def _task_of(self, agent: str, command: Iterable[str]) -> str | None:
+        """The ended run that the command goes on with: its caps and counters are the task's."""
+        words = set(command)
+        for run in self._fleet().runs.values():
+            if run.governed and run.agent == agent and self._runners.rein(run.id) is None:
+                sessions = {run.session, *(found.rpartition("/")[2] for found in run.sessions)}
+                if words & (sessions - {""}):
+                    return run.id
+        return None
+
+    async def _begin(self, run: str, wish: Wanted, maker: Recipe) -> dict[str, object]:
+        token, digest = new_token()
+        governed = self._at_the_door(
+            run, maker, digest, wish.project, wish.choices(), wish.environment
+        )
+        launched = wanted.launch(wish, maker, run, self._gateway.run_url(token), ASKS)
+        self._record(
+            e.RunGoverned(
+                run=run, at=self._now(), agent=maker.agent, name=_called(wish, maker),
+                project=wish.project, token=digest, purse=f"run:{run}", upstreams=wish.choices(),
+            )
+        )  # fmt: skip
+        self._started[run] = _Started(wish, maker)
+        self._let_in(governed)
+        self._cap(run, wish, maker.agent)
+        await self._spawn(run, wish, launched)
+        if launched.session:
+            self._named(run, launched.session)
+        return {
+            "run": run,
+            "agent": maker.agent,
+            "socket": str(records.socket_of(run)),
+            "wires": list(launched.wires),
+        }
+
+    def _cap(self, run: str, wish: Wanted, agent: str) -> None:
+        """What was asked for; else what the task has already; else what is usual for the agent."""
+        known = self._fleet().runs[run].budget
+        budget = wish.budget or known or self._settings.budget_for(agent)
+        by = "operator" if wish.budget is not None else "settings"
+        if budget is not None and budget != known:
+            self._record(e.BudgetSet(run=run, at=self._now(), budget=budget, by=by))
+        self._caps.apply(run, budget)
+
+    async def _spawn(self, run: str, wish: Wanted, launched: Launch) -> None:
+        try:
+            await self._runners.spawn(wanted.spec(wish, run, launched))
+        except SpawnError as error:
+            self._close(run)
+            self._record(e.RunEnded(run=run, at=self._now(), outcome=f"not started: {error}"))
+            raise
+
+    def _at_the_door(
+        self,
+        run: str,
+        maker: Recipe,
+        digest: str,
+        project: str,
+        chosen: Iterable[str],
+        environment: Mapping[str, str],
+    ) -> Governed:
+        """The run as the door sees it.
+
+        Raises:
+            ValueError: for an upstream that cannot be.
+        """
+        return Governed(
+            run=run,
+            agent=maker.agent,
+            token_hash=digest,
+            upstreams=upstreams(chosen, self._settings.providers, environment),
+            scopes=(*self._scopes.above(project, self._now()), f"run:{run}"),
+            patience_s=maker.patience_s,
+            keys=Keys(paths.config(), environment),
+        )
+
+    def _let_in(self, governed: Governed) -> None:
+        self._governed[governed.run] = governed
+        self._gateway.admit(governed)
+
+    def turn(self) -> None:
+        """The calendar turned: calls to come are paid from the new day's scopes."""
+        for governed in self._governed.values():
+            project = self._fleet().runs[governed.run].project
+            above = self._scopes.above(project, self._now())
+            governed.scopes = (*above, f"run:{governed.run}")
+
+    # --- after a restart
+
+    def restore(self, runs: Iterable[Run]) -> None:
+        """The runs of a former engine, before their runners are adopted: their tokens open again."""
+        for run in runs:
+            if not run.process_gone:
+                begun = self._histories.begun(run.id)
+                governed = self._at_the_door(
+                    run.id, recipe(run.agent), begun.token, run.project, begun.upstreams, os.environ
+                )
+                if run.paused:
+                    governed.pause()
+                if run.deferred or run.halted:
+                    governed.refuse(f"cockpit: {run.deferred or run.halted}")
+                self._let_in(governed)
+            self._caps.apply(run.id, run.budget)
+
+    # --- ending
+
+    async def ended(self, run: str, how: Ended) -> None:
+        """The agent's tree is empty: its token dies, what it left is saved."""
+        self._close(run)
+        known = self._fleet().runs.get(run)
+        if known is None or not (known.stopping or known.deferred or known.halted):
+            return
+        place = await salvage(run, known.project, how.tail)
+        if place is not None:
+            text = f"what it left is in {place}"
+            self._record(e.NoticeGiven(run=run, at=self._now(), text=text))
+
+    def _close(self, run: str) -> None:
+        self._approvals.deny_all(run, "its end")
+        governed = self._governed.pop(run, None)
+        if governed is not None:
+            governed.refuse("cockpit: the run has ended")
+            governed.close_streams("cockpit: the run has ended")
+            self._gateway.dismiss(governed)
+        shutil.rmtree(wanted.scratch_of(run), ignore_errors=True)
+
+    def held(self, run: str) -> Held | None:
+        """What a stop needs; before any signal the door is shut and every stream closed."""
+        known = self._runners.held(run)
+        if known is None:
+            return None
+
+        async def first(_: Mode) -> None:
+            self.shut(run, "cockpit: stopped by the operator")
+
+        return Held(known.target, known.hand, first)
+
+    def shut(self, run: str, sentence: str) -> None:
+        """No further call, no open stream, no tool call that waits for a yes."""
+        governed = self._governed.get(run)
+        if governed is not None:
+            governed.refuse(sentence)
+            governed.close_streams(sentence)
+        self._approvals.deny_all(run, "the stop")
+
+    # --- the operator's hand
+
+    def pause(self, run: Run) -> None:
+        """Holds the run's next call.
+
+        Raises:
+            GovernError: when no call of it passes here.
+        """
+        self._live(run).pause()
+        if not run.paused:
+            self._record(e.RunPaused(run=run.id, at=self._now(), channel="gateway"))
+
+    async def resume(self, run: Run) -> None:
+        """Lets it go on; a deferred run whose agent has ended is started where it was.
+
+        Raises:
+            GovernError: when it cannot.
+        """
+        governed = self._governed.get(run.id)
+        if governed is None and run.governed and (run.deferred or run.halted):
+            await self._start_again(run)
+            return
+        governed = self._live(run)
+        governed.resume()
+        governed.admit_again()
+        self._record(e.RunResumed(run=run.id, at=self._now(), channel="gateway"))
+
+    async def _start_again(self, run: Run) -> None:
+        started = self._started.get(run.id)
+        session = run.session or next(iter(run.sessions), "").rpartition("/")[2]
+        argv = started and started.maker.resume(started.wish.command, session, GO_ON)
+        if started is None or not argv:
+            raise GovernError(
+                f"{run.id} has ended and cannot be started again from here: use its agent's own"
+                f" resume behind cockpit run ({session or 'no session is known'})"
+            )
+        self._record(e.RunResumed(run=run.id, at=self._now(), channel="new process"))
+        wish = replace(started.wish, command=argv, budget=None)
+        try:
+            await self._begin(run.id, wish, started.maker)
+        except (ValueError, SpawnError, OSError) as error:
+            raise GovernError(str(error)) from error
+
+    def say(self, run: Run, text: str) -> str:
+        """The channel that takes the operator's word.
+
+        Raises:
+            GovernError: when there is none.
+        """
+        governed = self._live(run)
+        rein, started = self._runners.rein(run.id), self._started.get(run.id)
+        at = self._now()
+        if run.phase == "waiting" and rein is not None and started and started.wish.terminal:
+            rein.write(text.replace("\n", " ").encode() + b"\r")
+            channel, delivered = "terminal", at
+        else:
+            governed.say(text)
+            channel, delivered = "gateway", 0
+        self._record(
+            e.RunSteered(run=run.id, at=at, text=text, channel=channel, delivered=delivered)
+        )
+        return channel
+
+    def answer(self, run: Run, tool: str, *, allowed: bool) -> None:
+        """Decides on what waits.
+
+        Raises:
+            GovernError: when nobody waits for this any more.
+        """
+        if not self._approvals.answer(run.id, tool, allowed=allowed, by="operator"):
+            raise GovernError(f"{run.id} does not wait for an answer to {tool!r}")
+
+    def _live(self, run: Run) -> Governed:
+        governed = self._governed.get(run.id)
+        if governed is None:
+            why = "has ended" if run.governed else "was not started by cockpit run"
+            raise GovernError(f"{run.id} {why}: none of its calls pass the gateway")
+        return governed
+
+
+def _called(wish: Wanted, maker: Recipe) -> str:
+    """The operator's name for it; a program without transcripts is called like its command."""
+    return wish.name or ("" if maker.agent != "generic" else Path(wish.command[0]).name)

@@ -1,0 +1,354 @@
+"""The governed half of the engine, wired: ledger, gateway, runners, and who decides between them."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+
+from cockpit.agents.adapter import InterruptRule
+from cockpit.core import events as e
+from cockpit.core.fleet import Fleet, Run, spent_since
+from cockpit.engine.api import Answer, RequestError
+from cockpit.engine.approvals import Approvals, Decision, Matched
+from cockpit.engine.caps import Caps
+from cockpit.engine.client import Page
+from cockpit.engine.found import Found
+from cockpit.engine.governance import Governance, GovernError
+from cockpit.engine.histories import Histories
+from cockpit.engine.linking import Linking
+from cockpit.engine.links import Links
+from cockpit.engine.lookout import Lookout
+from cockpit.engine.opening import Opened
+from cockpit.engine.runners import Runners
+from cockpit.engine.scopes import Scopes
+from cockpit.engine.stops import Held
+from cockpit.engine.wanted import Wanted
+from cockpit.gateway.app import Gateway
+from cockpit.gateway.door import Door
+from cockpit.gateway.governed import Governed
+from cockpit.gateway.keys import Keys
+from cockpit.gateway.upstream import Outside
+from cockpit.journal import paths
+from cockpit.journal.ledger import Ledger
+from cockpit.journal.settings import Settings
+from cockpit.journal.store import Journal
+from cockpit.prices.book import Book
+
+log = logging.getLogger(__name__)
+
+
+class Helm:
+    """Belongs to the engine's event loop. `links` says which found runs are governed ones.
+
+    `record` makes events take effect and last, `publish` only shows them, `show` puts whole runs
+    on the screen; `linked` is told that a found run is a governed one, `stop` ends a run.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        environment: Mapping[str, str],
+        zone: tzinfo | None,
+        journal: Journal,
+        book: Book,
+        lookout: Lookout,
+        matched: Matched,
+        record: "Callable[..., Future[int]]",
+        publish: Callable[[Iterable[e.Event]], None],
+        fleet: Callable[[], Fleet],
+        show: Callable[[Fleet], None],
+        linked: Callable[[str, str], None],
+        stop: Callable[[Run, str], None],
+        rule: Callable[[str], InterruptRule],
+        spare: Callable[[], Collection[int]],
+        now: Callable[[], int],
+    ) -> None:
+        self.links = Links()
+        self.histories = Histories()
+        self.ledger = Ledger(journal, now)
+        self._record = record
+        self._publish = publish
+        self._fleet = fleet
+        self._show = show
+        self._linked_run = linked
+        self._now = now
+        self._governed: dict[str, Governed] = {}
+        self._gateway = Gateway(
+            Door(
+                ledger=self.ledger,
+                book=book,
+                keys=Keys(paths.config(), environment),
+                outside=Outside(),
+                happened=self.happened,
+                clock=now,
+            ),
+            paths.state() / "gateway.port",
+        )
+        self._runners = Runners(
+            record=record, now=now, lookout=lookout, spare=spare, ended=self._ended, rule=rule
+        )
+        self._approvals = Approvals(matched, settings.approve, record, now)
+        self._scopes = Scopes(settings, self.ledger, zone)
+        self._caps = Caps(
+            governed=self._governed,
+            scopes=self._scopes,
+            approvals=self._approvals,
+            record=record,
+            fleet=fleet,
+            halt=self._halt(stop),
+            go_on=self._go_on,
+            now=now,
+        )
+        self._linking = Linking(
+            links=self.links, histories=self.histories, fleet=fleet, linked=self._linked
+        )
+        self._governance = Governance(
+            governed=self._governed,
+            settings=settings,
+            ledger=self.ledger,
+            gateway=self._gateway,
+            runners=self._runners,
+            approvals=self._approvals,
+            scopes=self._scopes,
+            caps=self._caps,
+            histories=self.histories,
+            record=record,
+            fleet=fleet,
+            named=self._linking.named,
+            now=now,
+        )
+
+    # --- the engine's life
+
+    async def start(self, recent_ms: int) -> None:
+        """Opens the door, settles what a crash left, and takes the runs of a former engine back."""
+        for recovered in self.ledger.recover():
+            log.info("a hold of %s was settled: %s", recovered.run, recovered.mark or "given back")
+        self._scopes.turn(self._now())
+        names = self._remembered(recent_ms)
+        for name in names:
+            self._show(self.histories.folded(name))
+        runs = [self._fleet().runs[name] for name in names]
+        if not await self._gateway.open():
+            text = "the gateway's port was taken: runs of the former engine cannot reach it"
+            self._record(e.NoticeGiven(run="", at=self._now(), text=text, level="error"))
+        self._governance.restore(runs)
+        await self._runners.start()
+        for run in runs:
+            if run.phase != "ended" and self._runners.held(run.id) is None:
+                self._record(e.RunEnded(run=run.id, at=self._now(), outcome="lost in a crash"))
+
+    def _remembered(self, recent_ms: int) -> list[str]:
+        """Governed runs of late, their calls read back from the ledger; older ones are forgotten."""
+        for run in self.histories.runs():
+            if self.histories.newest(run) < self._now() - recent_ms:
+                self.histories.forget(run)
+            else:
+                self.histories.add(row.event() for row in self.ledger.books_of(run))
+        return self.histories.runs()
+
+    async def close(self) -> None:
+        """Lets go of everything; runners go on until their leases are over."""
+        await self._runners.close()
+        await self._gateway.close()
+        self.ledger.close()
+
+    def remember(self, events: Iterable[e.Event]) -> None:
+        """What was decided about governed runs, old and new."""
+        for event in events:
+            self.histories.add([event])
+            if isinstance(event, e.SessionLinked):
+                self.links.add(event.found, event.run, named=self._is_named(event.run))
+
+    def _is_named(self, run: str) -> bool:
+        return run in self.histories and bool(self.histories.begun(run).name)
+
+    def tick(self, found: Mapping[str, Found]) -> None:
+        """Once a second: the calendar, what others spent, whose processes are whose."""
+        if self._scopes.turn(self._now()):
+            self._governance.turn()
+        self._scopes.outside(self._now(), lambda since: spent_since(self._fleet(), since))
+        owners = {
+            held.target.owner: run
+            for run in self._governed
+            if (held := self._runners.held(run)) is not None and held.target.owner is not None
+        }
+        self._linking.served(found, owners)
+
+    # --- what happens
+
+    def happened(self, event: e.Event) -> None:
+        """What the door tells."""
+        match event:
+            case e.HoldRefused(scope=scope):
+                self._record(event)
+                if scope:
+                    self._caps.refused(event)
+            case e.SessionNamed(run=run, session=session):
+                self._linking.named(run, session)
+            case e.CallSettled():
+                self.histories.add([event])
+                self._publish([event])
+                self._linking.settled(event)
+            case e.CallStarted(run=run):
+                self._publish([event])
+                self._caps.left(run)
+            case e.ContextMeasured() | e.CallFailed():
+                self._publish([event])
+            case _:
+                self._record(event)
+
+    def joined(self, family: Opened) -> tuple[Fleet, list[e.Event]]:
+        """The family as it is shown: one that is a governed run's is told with what the wire knows."""
+        roots = {self.links.governed(run) for run in family.fleet.runs} - {None}
+        governed = next((run for run in roots if run is not None and run in self.histories), None)
+        if governed is None:
+            return family.fleet, family.events
+        seen = [
+            e.RunSeen(
+                run=run.id, at=run.started, agent=run.agent, session=run.session,
+                parent=run.parent, source=run.source,
+            )
+            for run in family.fleet.runs.values()
+        ]  # fmt: skip
+        events = self.links.renamed([*seen, *family.events])
+        return self.histories.folded(governed, events), events
+
+    def paged(self, run: Run, page: Page, *, newest: bool) -> Page:
+        """A page of a governed run's transcript, with what the operator did in that time."""
+        if not run.governed:
+            return page
+        since = page.events[0].at if page.before is not None and page.events else 0
+        until = self._now() if newest or not page.events else page.events[-1].at
+        own = self.histories.between(run.id, since, until)
+        events = sorted([*self.links.shown(page.events), *own], key=lambda event: event.at)
+        return Page(events, page.before)
+
+    def seen(self, run: Run) -> None:
+        """A run was found in a transcript."""
+        self._linking.seen(run)
+
+    def told(self, event: e.CallSettled) -> None:
+        """A transcript tells of a call."""
+        self._linking.told(event)
+
+    def _linked(self, found: str, governed: str) -> None:
+        self._record(e.SessionLinked(run=governed, at=self._now(), found=found))
+        self._linked_run(found, governed)
+
+    def forget(self, run: str) -> list[str]:
+        """The run left the screen; the found runs that it was."""
+        self.histories.forget(run)
+        return self.links.forget(run)
+
+    def expired(self, event: e.ClockExpired) -> None:
+        """A clock reached zero."""
+        self._caps.expired(event)
+
+    def budget_set(self, run: str) -> None:
+        """The operator set a budget."""
+        self._caps.raised(run)
+
+    def held(self, run: str) -> Held | None:
+        """What a stop needs to know of a governed run."""
+        return self._governance.held(run)
+
+    def _halt(self, stop: Callable[[Run, str], None]) -> Callable[[Run, str], None]:
+        def halt(run: Run, reason: str) -> None:
+            self._governance.shut(run.id, f"cockpit: {run.id} was halted: {reason}")
+            stop(run, reason)
+
+        return halt
+
+    async def _go_on(self, run: Run) -> None:
+        try:
+            await self._governance.resume(run)
+        except GovernError as error:
+            text = str(error)
+            self._record(e.NoticeGiven(run=run.id, at=self._now(), text=text, level="warning"))
+
+    async def _ended(self, run: str, how: Any) -> None:  # noqa: ANN401 (as `Runners` tells it)
+        await self._governance.ended(run, how)
+
+    # --- what the operator asks
+
+    def answers(self) -> dict[str, Answer]:
+        """The requests about governed runs."""
+        return {
+            "begin": self._begin,
+            "pause": self._pause,
+            "resume": self._resume,
+            "say": self._say,
+            "answer": self._answer,
+            "approve": self._approve,
+        }
+
+    async def _begin(self, request: dict[str, Any]) -> bytes:
+        asked = {name: value for name, value in request.items() if name not in ("id", "do")}
+        try:
+            return msgspec.json.encode(
+                await self._governance.begin(msgspec.convert(asked, Wanted, strict=False))
+            )
+        except GovernError as error:
+            raise RequestError(str(error)) from error
+
+    async def _pause(self, request: dict[str, Any]) -> bytes:
+        for run in self._runs(request):
+            self._guarded(lambda run=run: self._governance.pause(run))  # type: ignore[misc]
+        return b"null"
+
+    async def _resume(self, request: dict[str, Any]) -> bytes:
+        for run in self._runs(request):
+            try:
+                await self._governance.resume(run)
+            except GovernError as error:
+                raise RequestError(str(error)) from error
+        return b"null"
+
+    async def _say(self, request: dict[str, Any]) -> bytes:
+        text = str(request.get("text") or "").strip()
+        if not text:
+            raise RequestError("say needs a text")
+        channel: list[str] = []
+        run = self._named_run(request.get("run"))
+        self._guarded(lambda: channel.append(self._governance.say(run, text)))
+        return msgspec.json.encode(channel[0])
+
+    async def _answer(self, request: dict[str, Any]) -> bytes:
+        run, tool = self._named_run(request.get("run")), str(request.get("tool") or "")
+        allowed = request.get("allowed") is True
+        self._guarded(lambda: self._governance.answer(run, tool, allowed=allowed))
+        return b"null"
+
+    async def _approve(self, request: dict[str, Any]) -> bytes:
+        run = self._named_run(request.get("run"))
+        call, name = str(request.get("call") or ""), str(request.get("tool") or "")
+        directory = str(request.get("cwd") or run.project)
+        decision: Decision = await self._approvals.decide(
+            run, call or name, name, request.get("input"), directory
+        )
+        return msgspec.json.encode(
+            {"allow": decision.allow is not False, "reason": decision.reason}
+        )
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except GovernError as error:
+            raise RequestError(str(error)) from error
+
+    def _named_run(self, name: object) -> Run:
+        run = self._fleet().runs.get(str(name))
+        if run is None:
+            raise RequestError(f"no run {name!r}: cockpit ps lists them")
+        return run
+
+    def _runs(self, request: dict[str, Any]) -> list[Run]:
+        names = request.get("runs")
+        if not isinstance(names, list):
+            raise RequestError(f'{request.get("do")} needs "runs": [ids]')
+        return [self._named_run(name) for name in names]

@@ -1,0 +1,69 @@
+"""The scopes that a governed call is paid from, and what caps them."""
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+
+from cockpit.core.budget import Budget
+from cockpit.core.money import parse_money
+from cockpit.journal.ledger import Cap, Ledger
+from cockpit.journal.purse import Amount
+from cockpit.journal.settings import Settings
+
+FLEET = "fleet"
+
+
+class Scopes:
+    """Names scopes by the calendar of the operator and keeps their caps in the ledger."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, zone: tzinfo | None) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._zone = zone
+        self._day = ""
+        ledger.cap(FLEET, _money(settings.fleet_cap))
+        for project, cap in settings.project_caps.items():
+            ledger.cap(f"project:{project}", _money(cap))
+
+    def turn(self, now: int) -> bool:
+        """Whether a new day began: its scope, and its month's, are capped then."""
+        day, month = self._calendar(now)
+        if day == self._day:
+            return False
+        self._day = day
+        self._ledger.cap(day, _money(self._settings.day_cap))
+        self._ledger.cap(month, _money(self._settings.month_cap))
+        return True
+
+    def above(self, project: str, now: int) -> tuple[str, ...]:
+        """The scopes above a run's purse, root first."""
+        day, month = self._calendar(now)
+        return (FLEET, month, day, f"project:{project}")
+
+    def cap(self, purse: str, budget: Budget | None) -> None:
+        """Caps a run's purse; time and turns are the clock's to watch."""
+        firm = budget is not None and budget.at_zero != "warn"
+        caps = Cap(budget.money, budget.tokens) if budget is not None and firm else None
+        self._ledger.cap(purse, caps)
+
+    def outside(self, now: int, spent_since: Callable[[int], int]) -> None:
+        """Tells the ledger what found runs spent today. `spent_since` counts the whole machine."""
+        day, _ = self._calendar(now)
+        everything = spent_since(self.midnight(now))
+        governed = self._ledger.balance(day).settled.nano
+        self._ledger.outside(day, Amount(max(0, everything - governed), 0))
+
+    def midnight(self, now: int) -> int:
+        """When the operator's day began (ms)."""
+        moment = self._moment(now).replace(hour=0, minute=0, second=0, microsecond=0)
+        return int(moment.timestamp() * 1000)
+
+    def _calendar(self, now: int) -> tuple[str, str]:
+        moment = self._moment(now)
+        return f"day:{moment:%Y-%m-%d}", f"month:{moment:%Y-%m}"
+
+    def _moment(self, now: int) -> datetime:
+        return datetime.fromtimestamp(now / 1000, self._zone).astimezone(self._zone)
+
+
+def _money(cap: str) -> Cap | None:
+    return Cap(parse_money(cap), None) if cap else None
