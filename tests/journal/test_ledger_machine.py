@@ -1,6 +1,7 @@
 """The ledger against a model of it that keeps no running totals, through any order of events."""
 
 import asyncio
+import functools
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cockpit.core.tokens import Tokens
 from cockpit.journal.ledger import Amount, Cap, Exhausted, Ledger, Settlement
@@ -20,15 +21,28 @@ STAGES = {run: f"stage:{run}/s" for run in RUNS}
 SCOPES = sorted({scope for run in RUNS for scope in scopes(run, STAGES[run])})
 LANES = ("work", "verify", "salvage")
 outputs = st.integers(0, 2_000)
-caps = st.none() | st.builds(
-    Cap, st.none() | st.integers(0, 200_000), st.none() | st.integers(0, 9_000)
+caps = st.builds(Cap, st.none() | st.integers(0, 120_000), st.none() | st.integers(0, 5_000))
+
+
+asked_calls = st.tuples(
+    st.sampled_from(RUNS), st.booleans(), outputs, st.integers(0, 100), st.sampled_from(LANES)
 )
+
+
+@functools.cache
+def empty_journal():
+    """Migrating takes far longer than all that follows."""
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home) / "journal.db"
+        Journal(path).close()
+        return path.read_bytes()
 
 
 class LedgerMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.home = tempfile.TemporaryDirectory()
+        (Path(self.home.name) / "journal.db").write_bytes(empty_journal())
         self.loop = asyncio.new_event_loop()
         self.clock = Clock()
         self.number = 0
@@ -105,14 +119,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.number += 1
         return hold(f"c{self.number}", run, *([STAGES[run]] if staged else []))
 
-    @rule(
-        run=st.sampled_from(RUNS), staged=st.booleans(), asked=outputs, least=outputs,
-        lane=st.sampled_from(LANES),
-    )  # fmt: skip
-    def place(self, run, staged, asked, least, lane):
-        asking = self.call(run, staged)
-        placing = self.ledger.place(asking, price, asked, least, lane)
-        self.new(self.loop.create_task(placing), asking.call)
+    @initialize(fleet=caps, run=caps)
+    def capped(self, fleet, run):
+        self.cap("fleet", fleet)
+        self.cap("run:a", run)
+
+    @rule(calls=st.lists(asked_calls, min_size=1, max_size=4))
+    def place(self, calls):
+        for run, staged, asked, least, lane in calls:
+            asking = self.call(run, staged)
+            placing = self.ledger.place(asking, price, asked, least, lane)
+            self.new(self.loop.create_task(placing), asking.call)
 
     @rule(run=st.sampled_from(RUNS), nano=st.integers(0, 60_000), tokens=st.integers(0, 3_000))
     def promise(self, run, nano, tokens):
@@ -172,7 +189,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert not self.ledger.release(call)
         self.loop.run_until_complete(self.quiet())
 
-    @rule(scope=st.sampled_from(SCOPES), cap=caps)
+    @rule(scope=st.sampled_from(SCOPES), cap=st.none() | caps)
     def cap(self, scope, cap):
         self.caps[scope] = cap
         self.ledger.cap(scope, cap)

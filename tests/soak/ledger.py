@@ -50,7 +50,9 @@ async def provide(home):
 
     async def serve(reader, writer):
         with contextlib.suppress(OSError):
-            most = int(await reader.readline())
+            most = int(await reader.readline() or -1)
+            if most < 0:
+                return  # the owner was killed before it asked
             count(nano(0))
             output = chance.randrange(most + 1)
             for said in range(0, output, CHUNK):
