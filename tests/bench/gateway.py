@@ -20,7 +20,13 @@ import time
 from pathlib import Path
 
 import psutil
-import uvloop
+
+try:
+    import uvloop
+
+    run = uvloop.run
+except ImportError:  # it is no part of cockpit; with it the bench itself is in the way less
+    run = asyncio.run
 
 EVENTS = 100
 MODEL = "claude-opus-5"
@@ -232,7 +238,9 @@ def free_port():
 
 
 def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+    return (
+        sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+    )
 
 
 def cpu(process):
@@ -276,7 +284,10 @@ def measure(name, command, port, path, headers, size, environment=None):
         log = Path(tempfile.gettempdir()) / f"cockpit-bench-{name}.log"
         with log.open("wb") as into:
             process = subprocess.Popen(
-                command, stdout=into, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+                command,
+                stdout=into,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
             )
         if not up(port):
             print(f"{name} did not start: see {log}", file=sys.stderr)
@@ -287,10 +298,10 @@ def measure(name, command, port, path, headers, size, environment=None):
     try:
         time.sleep(1)
         warm = request("quick", size)
-        uvloop.run(scenario(port, path, warm, headers, 2, 3))
+        run(scenario(port, path, warm, headers, 2, 3))
         for title, pace, streams, count in SCENARIOS:
             before = cpu(watched) if watched else 0.0
-            seen = uvloop.run(scenario(port, path, request(pace, size), headers, streams, count))
+            seen = run(scenario(port, path, request(pace, size), headers, streams, count))
             used = (cpu(watched) if watched else 0.0) - before
             rows[title] = figures(seen, used, streams * count)
             print(line(name, title, rows[title]), flush=True)
@@ -353,9 +364,7 @@ def serve(options):
     what, port, upstream = options.serve
     work = {"provider": provide, "relay": relay, "gateway": gateway}[what]
     arguments = (int(port),) if what == "provider" else (int(port), int(upstream))
-    if options.loop == "uvloop":
-        return uvloop.run(work(*arguments))
-    return asyncio.run(work(*arguments))
+    return (run if options.loop == "uvloop" else asyncio.run)(work(*arguments))
 
 
 def ourselves(what, port, upstream, loop):
