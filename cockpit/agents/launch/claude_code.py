@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 
 from cockpit.agents.launch import hooks, layers
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch
 from cockpit.agents.launch.words import (
     Part,
     grammar,
     has,
+    listed,
     parse,
     plain,
     split,
@@ -25,7 +27,6 @@ from cockpit.agents.launch.words import (
     written,
 )
 
-NAMES = frozenset(("claude", "claude-code", "@anthropic-ai/claude-code"))
 RULES = grammar(
     "--agent --agents --append-system-prompt --append-system-prompt-file --autocompact"
     " --debug-file --effort --environment --fallback-model --input-format --json-schema"
@@ -38,31 +39,9 @@ RULES = grammar(
     "-d --debug --from-pr --prompt-suggestions --remote-control -r --resume --teleport -w"
     " --worktree --cloud",
 )
-COMMANDS = frozenset(
-    [
-        "agents",
-        "attach",
-        "auth",
-        "auto-mode",
-        "config",
-        "doctor",
-        "gateway",
-        "import",
-        "install",
-        "logs",
-        "mcp",
-        "migrate-installer",
-        "plugin",
-        "plugins",
-        "purge",
-        "respawn",
-        "rm",
-        "setup-token",
-        "stop",
-        "ultrareview",
-        "update",
-        "upgrade",
-    ]
+COMMANDS = listed(
+    "agents attach auth auto-mode config doctor gateway import install logs mcp "
+    "migrate-installer plugin plugins purge respawn rm setup-token stop ultrareview update upgrade"
 )
 ELSEWHERE = {
     "--bg": "works in Claude's own background process",
@@ -88,7 +67,7 @@ class ClaudeCode:
     patience_s = 150
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        return bool(split(argv).names & NAMES)
+        return agent_of(argv) == self.agent
 
     def launch(self, argv: Sequence[str], door: Door, environment: Mapping[str, str]) -> Launch:
         command = split(argv)

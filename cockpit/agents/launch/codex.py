@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 
 from cockpit.agents.launch import hooks, layers
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, TOKEN_HEADER, Door, Launch
 from cockpit.agents.launch.words import (
     Part,
     grammar,
     has,
+    listed,
     parse,
     plain,
     split,
@@ -25,7 +27,6 @@ from cockpit.agents.launch.words import (
     written,
 )
 
-NAMES = frozenset(("codex", "@openai/codex"))
 RULES = grammar(
     "-c --config --enable --disable -m --model --local-provider -p --profile -s --sandbox -C --cd"
     " --add-dir -a --ask-for-approval --output-schema --color -o --output-last-message --remote"
@@ -38,29 +39,9 @@ TOKEN = "COCKPIT_RUN_TOKEN"
 LOCAL = {"ollama": "http://localhost:11434", "lmstudio": "http://localhost:1234"}
 HEADLESS = frozenset(("exec", "e", "review"))
 TALKING = frozenset(("resume", "fork"))
-HELPERS = frozenset(
-    [
-        "login",
-        "logout",
-        "mcp",
-        "plugin",
-        "completion",
-        "update",
-        "doctor",
-        "sandbox",
-        "debug",
-        "apply",
-        "a",
-        "queue",
-        "archive",
-        "delete",
-        "migrate-rollouts",
-        "migrate-nfs-db",
-        "unarchive",
-        "features",
-        "help",
-        "execpolicy",
-    ]
+HELPERS = listed(
+    "login logout mcp plugin completion update doctor sandbox debug apply a queue archive"
+    " delete migrate-rollouts migrate-nfs-db unarchive features help execpolicy"
 )
 """Commands that ask no model."""
 ELSEWHERE = frozenset(("agents", "remote-control", "cloud", "exec-server"))
@@ -75,7 +56,7 @@ class Codex:
     patience_s = 150
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        return bool(split(argv).names & NAMES)
+        return agent_of(argv) == self.agent
 
     def launch(self, argv: Sequence[str], door: Door, environment: Mapping[str, str]) -> Launch:
         command = split(argv)

@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from cockpit.agents.launch import google_style, layers
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch
 from cockpit.agents.launch.words import (
     Part,
     grammar,
     has,
+    listed,
     parse,
     plain,
     split,
@@ -21,14 +23,13 @@ from cockpit.agents.launch.words import (
     written,
 )
 
-NAMES = frozenset(("gemini", "gemini-cli", "@google/gemini-cli"))
 RULES = grammar(
     "-m --model -p --prompt -i --prompt-interactive --approval-mode -r --resume --session-file"
     " --session-id --delete-session -o --output-format -w --worktree --proxy",
     "--policy --admin-policy --allowed-mcp-server-names --allowed-tools -e --extensions"
     " --include-directories",
 )
-HELPERS = frozenset(("mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"))
+HELPERS = listed("mcp extensions extension skills skill hooks hook gemma")
 SETTINGS = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
 SYSTEM_SETTINGS = "/etc/gemini-cli/settings.json"
 CONTINUES = ("-r", "--resume", "--session-file")
@@ -42,7 +43,7 @@ class Gemini:
     patience_s = 50
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        return bool(split(argv).names & NAMES)
+        return agent_of(argv) == self.agent
 
     def launch(self, argv: Sequence[str], door: Door, environment: Mapping[str, str]) -> Launch:
         command = split(argv)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from cockpit.agents.launch.recipe import Wire
 
@@ -94,6 +95,22 @@ def table(value: object) -> Table:
 def text(value: object) -> str:
     """The value when it is text, else empty."""
     return value if isinstance(value, str) else ""
+
+
+class _Login(Struct, frozen=True):
+    """A stored login; everything but its kind is skipped."""
+
+    type: str = ""
+
+
+def logins(stored: Path | str) -> dict[str, str]:
+    """The kind of each login that an agent keeps by provider (`api`, `oauth`), and nothing else."""
+    try:
+        data = stored.encode() if isinstance(stored, str) else stored.read_bytes()
+        known = msgspec.json.decode(data, type=dict[str, _Login])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {name: login.type for name, login in known.items()}
 
 
 def merged(below: Table, above: Table) -> Table:

@@ -12,10 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.agents.launch import layers
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
     grammar,
     has,
+    listed,
     parse,
     plain,
     split,
@@ -24,31 +26,14 @@ from cockpit.agents.launch.words import (
     written,
 )
 
-NAMES = frozenset(("opencode", "opencode-ai"))
 RULES = grammar(
     "--log-level --command -s --session -m --model --agent --format --title --attach -p --password"
     " -u --username --dir --port --variant --hostname --mdns-domain --prompt --replay-limit",
     "-f --file --cors",
 )
-HELPERS = frozenset(
-    [
-        "completion",
-        "mcp",
-        "auth",
-        "providers",
-        "agent",
-        "upgrade",
-        "uninstall",
-        "models",
-        "stats",
-        "export",
-        "import",
-        "session",
-        "plugin",
-        "plug",
-        "db",
-        "debug",
-    ]
+HELPERS = listed(
+    "completion mcp auth providers agent upgrade uninstall models stats export import session"
+    " plugin plug db debug"
 )
 
 
@@ -90,12 +75,6 @@ WIRES: dict[str, Wire] = {
 """What a package speaks; any other one speaks Chat Completions."""
 
 
-class Login(Struct, frozen=True):
-    """What kind a stored login is; its secrets are skipped."""
-
-    type: str = ""
-
-
 class OpenCode:
     """The recipe."""
 
@@ -103,7 +82,7 @@ class OpenCode:
     patience_s = 150
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        return bool(split(argv).names & NAMES)
+        return agent_of(argv) == self.agent
 
     def launch(self, argv: Sequence[str], door: Door, environment: Mapping[str, str]) -> Launch:
         command = split(argv)
@@ -169,13 +148,7 @@ def _users_configuration(outer: Mapping[str, str]) -> layers.Table:
 def _logins(outer: Mapping[str, str]) -> dict[str, str]:
     """The kind of each login that OpenCode keeps: `api`, `oauth`, `wellknown`."""
     share = Path(outer.get("XDG_DATA_HOME") or layers.home(outer) / ".local" / "share")
-    stored = outer.get("OPENCODE_AUTH_CONTENT", "").encode()
-    try:
-        data = stored or (share / "opencode" / "auth.json").read_bytes()
-        kinds = msgspec.json.decode(data, type=dict[str, Login])
-    except (OSError, msgspec.MsgspecError):
-        return {}
-    return {name: login.type for name, login in kinds.items()}
+    return layers.logins(outer.get("OPENCODE_AUTH_CONTENT") or share / "opencode" / "auth.json")
 
 
 def _led(asked: str, users: layers.Table, logins: Mapping[str, str]) -> dict[str, Provider]:

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from cockpit.agents.launch import google_style, layers
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
     Part,
     grammar,
     has,
+    listed,
     parse,
     plain,
     split,
@@ -23,7 +25,6 @@ from cockpit.agents.launch.words import (
     written,
 )
 
-NAMES = frozenset(("qwen", "qwen-code", "@qwen-code/qwen-code"))
 RULES = grammar(
     "--telemetry-target --telemetry-otlp-endpoint --telemetry-otlp-protocol --telemetry-outfile"
     " --proxy -m --model -p --prompt -i --prompt-interactive --system-prompt --append-system-prompt"
@@ -35,9 +36,7 @@ RULES = grammar(
     " --include-directories --add-dir --core-tools --exclude-tools --disabled-slash-commands",
     "-r --resume --worktree",
 )
-HELPERS = frozenset(
-    ["auth", "board", "channel", "extensions", "hooks", "mcp", "sandbox", "sessions", "update"]
-)
+HELPERS = listed("auth board channel extensions hooks mcp sandbox sessions update")
 SETTINGS = "QWEN_CODE_SYSTEM_SETTINGS_PATH"
 SYSTEM_SETTINGS = "/etc/qwen-code/settings.json"
 CONTINUES = ("-c", "--continue", "-r", "--resume")
@@ -76,7 +75,7 @@ class Qwen:
     patience_s = 50
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        return bool(split(argv).names & NAMES)
+        return agent_of(argv) == self.agent
 
     def launch(self, argv: Sequence[str], door: Door, environment: Mapping[str, str]) -> Launch:
         command = split(argv)

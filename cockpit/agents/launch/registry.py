@@ -3,8 +3,8 @@
 import importlib
 from collections.abc import Sequence
 
+from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import Recipe
-from cockpit.agents.launch.words import split
 
 MODULES: dict[str, tuple[str, str]] = {
     "claude-code": ("claude_code", "ClaudeCode"),
@@ -12,31 +12,21 @@ MODULES: dict[str, tuple[str, str]] = {
     "opencode": ("opencode", "OpenCode"),
     "gemini": ("gemini", "Gemini"),
     "qwen": ("qwen", "Qwen"),
+    "copilot": ("copilot", "Copilot"),
+    "cline": ("cline", "Cline"),
+    "vibe": ("vibe", "Vibe"),
+    "pi": ("pi", "Pi"),
+    "aider": ("aider", "Aider"),
+    "mini-swe-agent": ("mini_swe", "MiniSwe"),
+    "kimi": ("kimi", "Kimi"),
     "generic": ("generic", "Generic"),
 }
 """Module and class by the agent's name."""
-NAMES: dict[str, str] = {
-    "claude": "claude-code",
-    "claude-code": "claude-code",
-    "@anthropic-ai/claude-code": "claude-code",
-    "codex": "codex",
-    "@openai/codex": "codex",
-    "opencode": "opencode",
-    "opencode-ai": "opencode",
-    "gemini": "gemini",
-    "gemini-cli": "gemini",
-    "@google/gemini-cli": "gemini",
-    "qwen": "qwen",
-    "qwen-code": "qwen",
-    "@qwen-code/qwen-code": "qwen",
-}
-"""What the programs and packages are called."""
 
 
 def recipe_for(argv: Sequence[str]) -> Recipe:
     """The recipe of the agent that the command starts; `generic` for any other program."""
-    names = split(argv).names
-    return recipe(next((NAMES[name] for name in sorted(names) if name in NAMES), "generic"))
+    return recipe(agent_of(argv))
 
 
 def recipe(agent: str) -> Recipe:

@@ -186,9 +186,14 @@ class Part(Struct, frozen=True):
     raw: tuple[str, ...]
 
 
+def listed(names: str) -> frozenset[str]:
+    """From names with spaces between them."""
+    return frozenset(names.split())
+
+
 def grammar(values: str, several: str = "", perhaps: str = "") -> Grammar:
     """From names with spaces between them."""
-    return Grammar(*(frozenset(names.split()) for names in (values, several, perhaps)))
+    return Grammar(listed(values), listed(several), listed(perhaps))
 
 
 def parse(words: Sequence[str], rules: Grammar) -> list[Part]:
