@@ -139,6 +139,7 @@ def _sessions(
         for name, value in row.marks:
             agent = SESSION_MARKS.get(name)
             home = next((each for each in reversed(row.line) if workers.get(each) == agent), None)
-            if home is not None and (name, value) not in processes[home[0]].marks:
+            worker = processes.get(home[0]) if home is not None else None
+            if home is not None and worker is not None and (name, value) not in worker.marks:
                 found[home].add(value)
     return {home: tuple(sorted(values)) for home, values in found.items()}
