@@ -24,8 +24,10 @@ class Answer:
 
     `tokens` is what the provider told last, `final` whether that was its last word, `complete`
     whether the terminal event came. `shown`, `thought` and `veiled` are bytes of output seen: text
-    and tool calls, thinking, and thinking in a form only the provider can read. `unread` are bytes
-    of payloads that could not be read, `left` those that are no whole payload yet; `opaque` says that the whole answer, of `size` bytes, was none.
+    and tool calls, thinking, and thinking in a form only the provider can read; `unveiled` is set
+    once it is plain that no other thinking is hidden. `unread` are bytes of payloads that could not
+    be read, `left` those that are no whole payload yet; `opaque` says that the whole answer, of
+    `size` bytes, was none.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -38,6 +40,7 @@ class Answer:
         self.input_told = self.final = self.complete = self.opaque = False
         self.size = self.read = self.unknown = self.unread = self.left = 0
         self.shown = self.thought = self.veiled = 0
+        self.unveiled = False
         self.searches = 0
         self.lifetime_ms: int | None = None
 
@@ -101,7 +104,8 @@ class Answer:
         seen = self.observed()
         if self.complete and self.tokens.output:
             return seen, f"{self._why(cut)}; {self._input_rule()}; output: as the provider told"
-        unseen = max(UNSEEN, self.asked.unseen - seen.reasoning)
+        hidden = 0 if self.unveiled else self.asked.unseen - seen.reasoning
+        unseen = max(UNSEEN, hidden)
         guess = math.ceil(self._seen() * MARGIN) + unseen
         if self.asked.max_output is not None:
             guess = min(guess, self.asked.max_output)

@@ -37,7 +37,8 @@ from cockpit.gateway.wire.untrusted import (
 _COUNT = re.compile(r"(?:^|/)messages/count_tokens$")
 _LIST = re.compile(r"^$|(?:^|/)models(?:/[^/:]+)?$")
 _PAID = re.compile(r"(?:^|/)messages$")
-_ALWAYS_THINKS = re.compile(r"fable|mythos|opus-(?:5-[5-9]|[6-9])")
+_THINKS = re.compile(r"fable|mythos|(?:opus|sonnet|haiku)-[5-9]")
+"""Models that think unless they are told not to."""
 SEARCHES_WHEN_UNLIMITED = 10
 SMALLEST_THINKING = 1024
 
@@ -97,7 +98,7 @@ def _session(headers: Mapping[str, str]) -> str:
 
 
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
-    contents = Contents()
+    contents = Contents(word(body.get("model")))
     lifetimes = {_ttl(body)}
     for part in _blocks(body.get("system")):
         contents.add("system", part.get("text"))
@@ -213,7 +214,7 @@ def _unseen(body: Table) -> int:
             return count(thinking.get("budget_tokens"))
         case "adaptive":
             return UNSEEN_BY_EFFORT.get(str(effort or "high"), 0)
-    thinks = _ALWAYS_THINKS.search(str(body.get("model")))
+    thinks = _THINKS.search(str(body.get("model")))
     return UNSEEN_BY_EFFORT.get(str(effort or "high"), 0) if thinks else 0
 
 

@@ -38,6 +38,8 @@ _decode = msgspec.json.Decoder(_Event).decode
 class AnthropicAnswer(Answer):
     """One Messages answer."""
 
+    _thinks = False
+
     def read_payload(self, payload: bytes) -> None:
         event = _decode(payload)
         match event.type:
@@ -69,8 +71,11 @@ class AnthropicAnswer(Answer):
             self.thought += size(delta.thinking)
 
     def _block(self, block: Table) -> None:
-        """Redacted thinking comes at once, and only the provider can read it."""
-        self.veiled += size(block.get("data")) if block.get("type") == "redacted_thinking" else 0
+        """Redacted thinking comes at once; an answer without thinking begins with another block."""
+        kind = word(block.get("type"))
+        self._thinks = self._thinks or "thinking" in kind
+        self.unveiled = not self._thinks
+        self.veiled += size(block.get("data")) if kind == "redacted_thinking" else 0
         self.shown += size(block.get("name"))
 
     def _head(self, message: object, model: object) -> None:

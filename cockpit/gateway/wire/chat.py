@@ -133,9 +133,9 @@ def tier_asked(body: Table) -> str:
 
 
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
-    contents = Contents()
-    lifetimes: set[str] = {lifetime_asked(body)}
     model = word(body.get("model"))
+    contents = Contents(model)
+    lifetimes: set[str] = {lifetime_asked(body)}
     contents.tools(body.get("tools") or body.get("functions"))
     _unseen_parts(contents, body)
     for message in rows(body.get("messages")):

@@ -1,12 +1,17 @@
 """What a request holds, by where it comes from, in tokens that can only err high."""
 
 import math
+import re
 
 from cockpit.core.composition import Composition
-from cockpit.gateway.wire.untrusted import size
+from cockpit.gateway.wire.untrusted import encoded
 
 BYTES_PER_TOKEN = 3
 SAFETY = 1.15
+SAFETY_OF_NEWER_CLAUDE = 1.3
+"""Claude's tokenizer since Opus 4.7 makes up to 1.35 times as many tokens of the same text."""
+DIGIT_BYTES = 2.6
+"""What a digit counts for: many tokenizers give each one a token of its own."""
 FRAME = 256
 """Tokens that some providers put in front of every request."""
 PER_MESSAGE = 16
@@ -31,18 +36,23 @@ READERS = frozenset(
 """Tools, in lower case, whose results are the text of files."""
 
 
+_NEWER_CLAUDE = re.compile(r"claude-(?:opus-4[-.][7-9]|(?:opus|sonnet|haiku)-[5-9]|fable|mythos)")
+
+
 class Contents:
     """Collects the parts of one request in the order in which they were said."""
 
-    def __init__(self) -> None:
-        self._bytes: dict[str, int] = {}
+    def __init__(self, model: str = "") -> None:
+        newer = _NEWER_CLAUDE.search(model)
+        self._safety = SAFETY_OF_NEWER_CLAUDE if newer else SAFETY
+        self._bytes: dict[str, float] = {}
         self._media = self._messages = self._unseen = 0
         self._tools = False
         self._readers: set[str] = set()
 
     def add(self, origin: str, value: object) -> None:
         """Adds a text, or anything else by its size as JSON, to an origin of `Composition`."""
-        self._bytes[origin] = self._bytes.get(origin, 0) + size(value)
+        self._bytes[origin] = self._bytes.get(origin, 0) + _weight(value)
 
     def media(self, tokens: int) -> None:
         """Adds pictures, sound or pages, whose tokens do not follow from their bytes."""
@@ -77,7 +87,7 @@ class Contents:
 
     def composition(self) -> Composition:
         """Every part in tokens."""
-        parts = {name: tokens_of(count) for name, count in self._bytes.items()}
+        parts = {name: tokens_of(count, self._safety) for name, count in self._bytes.items()}
         return Composition(**parts, media=self._media)
 
     def prompt(self) -> int:
@@ -91,6 +101,13 @@ def is_reader(name: str) -> bool:
     return name.rpartition("__")[2].lower() in READERS
 
 
-def tokens_of(count: int) -> int:
+def tokens_of(count: float, safety: float = SAFETY) -> int:
     """Tokens of so many bytes of text, high: three bytes each and 15 % more."""
-    return math.ceil(count * SAFETY / BYTES_PER_TOKEN)
+    return math.ceil(count * safety / BYTES_PER_TOKEN)
+
+
+def _weight(value: object) -> float:
+    """Bytes of a text, or of anything else as JSON, digits counted for more."""
+    data = encoded(value)
+    digits = len(data) - len(data.translate(None, b"0123456789"))
+    return len(data) + digits * (DIGIT_BYTES - 1)

@@ -95,6 +95,7 @@ class GeminiAnswer(Answer):
         self.input_told = told(usage.prompt_token_count) is not None
         whole = count(usage.prompt_token_count) + count(usage.tool_use_prompt_token_count)
         read = min(whole, count(usage.cached_content_token_count))
+        self.unveiled = told(usage.thoughts_token_count) is not None
         thoughts = count(usage.thoughts_token_count)
         output = count(usage.candidates_token_count) + thoughts
         tier = word(usage.traffic_type).lower().removeprefix("on_demand").lstrip("_")

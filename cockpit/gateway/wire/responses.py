@@ -105,7 +105,8 @@ class Responses:
 
 
 def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
-    contents, model = Contents(), word(body.get("model"))
+    model = word(body.get("model"))
+    contents = Contents(model)
     contents.add("system", body.get("instructions"))
     _unseen_parts(contents, body)
     contents.tools(body.get("tools"))

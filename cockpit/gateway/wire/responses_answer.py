@@ -53,7 +53,9 @@ _NOT_TEXT = ("response.audio.", "response.image")
 
 
 class ResponsesAnswer(Answer):
-    """One Responses answer or compaction."""
+    """One Responses answer or compaction; one without thinking begins with another item."""
+
+    _thinks = False
 
     def read_payload(self, payload: bytes) -> None:
         event = _decode(payload)
@@ -64,6 +66,9 @@ class ResponsesAnswer(Answer):
             self._delta(kind, event.delta)
         elif event.response is not None:
             self._response(event.response)
+        elif kind == "response.output_item.added":
+            self._thinks = self._thinks or table(event.item).get("type") == "reasoning"
+            self.unveiled = not self._thinks
         elif kind == "response.output_item.done":
             self._item(table(event.item))
         elif kind == "error":

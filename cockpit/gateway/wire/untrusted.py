@@ -72,14 +72,21 @@ def word(value: object) -> str:
 
 def size(value: object) -> int:
     """Bytes of a text in UTF-8, of anything else as JSON; None is nothing."""
+    if isinstance(value, str) and value.isascii():
+        return len(value)
+    return len(encoded(value))
+
+
+def encoded(value: object) -> bytes:
+    """A text in UTF-8, anything else as JSON; None is nothing."""
     if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+        return value.encode("utf-8", "surrogatepass")
     if value is None:
-        return 0
+        return b""
     try:
-        return len(msgspec.json.encode(value))
+        return msgspec.json.encode(value)
     except UNREADABLE:
-        return len(json.dumps(value))
+        return json.dumps(value).encode()
 
 
 def header(headers: Mapping[str, str], *names: str) -> str:

@@ -163,7 +163,7 @@ def test_a_truncated_claude_stream_is_never_below_its_start(kept):
 
 def test_the_rule_of_an_estimate_is_named():
     meter = STREAMS["claude"].meter()
-    meter.feed(events(START, text_delta("x" * 3500)))
+    meter.feed(events(START, CLAUDE_EVENTS[1], text_delta("x" * 3500)))
     metered = meter.result(cut=True)
     assert metered.tokens.output == 1100 + 256
     assert metered.reason == (
@@ -193,6 +193,24 @@ def test_thinking_that_cannot_be_seen_is_presumed():
     metered = meter.result(cut=True)
     assert metered.tokens.output == 4_400 + 4_192
     assert metered.tokens.reasoning == 4_000
+
+
+@pytest.mark.parametrize(
+    ("first", "hidden"),
+    [({"type": "thinking", "thinking": ""}, 8192), ({"type": "tool_use", "name": ""}, 256)],
+)
+def test_an_answer_that_begins_without_thinking_hides_none(first, hidden):
+    asked = {**CLAUDE_ASKED, "max_tokens": 64_000}
+    meter = Case("anthropic", "/v1/messages", asked, SSE, b"", NO_TOKENS).meter()
+    opened = {"type": "content_block_start", "index": 0, "content_block": first}
+    meter.feed(events(START, opened, {**CLAUDE_EVENTS[1], "index": 1}))
+    assert meter.result(cut=True).tokens.output == hidden
+    asked = {**RESPONSES_ASKED, "reasoning": {"effort": "high"}}
+    meter = Case("responses", "/v1/responses", asked, SSE, b"", NO_TOKENS).meter()
+    kind = "reasoning" if hidden > 256 else "message"
+    added = [{"type": "response.output_item.added", "item": {"type": name}} for name in (kind, "x")]
+    meter.feed(events(RESPONSE_EVENTS[0], *added))
+    assert meter.result(cut=True).tokens.output == hidden
 
 
 def test_an_estimate_stays_below_the_limit_that_was_asked():
