@@ -28,6 +28,7 @@ from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
 from cockpit.gateway.wire.untrusted import (
     UNREADABLE,
     Table,
+    answers,
     decoded,
     header,
     limit,
@@ -174,8 +175,10 @@ def _unseen_parts(contents: Contents, body: Table) -> None:
 
 
 def _most(body: Table) -> int | None:
+    """The limit of all answers together; each has the client's own."""
     newer = limit(body.get("max_completion_tokens"))
-    return limit(body.get("max_tokens")) if newer is None else newer
+    most = limit(body.get("max_tokens")) if newer is None else newer
+    return None if most is None else most * answers(body.get("n"))
 
 
 def _read_message(contents: Contents, lifetimes: set[str], message: Table, model: str) -> None:
@@ -233,7 +236,8 @@ def _limited(given: Members, granted: int | None) -> Members:
     model = str(value(given.get("model")))
     usual = newer if "messages" in given and _OF_OPENAI.search(model) else "max_tokens"
     fields = [name for name in (newer, "max_tokens") if value(given.get(name)) is not None]
-    limits = {name: lowered(value(given.get(name)), granted) for name in fields or [usual]}
+    several = answers(value(given.get("n")))
+    limits = {name: lowered(value(given.get(name)), granted, several) for name in fields or [usual]}
     return {name: raw(limit) for name, limit in limits.items() if limit is not None}
 
 

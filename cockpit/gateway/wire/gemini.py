@@ -24,6 +24,7 @@ from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
 from cockpit.gateway.wire.untrusted import (
     UNREADABLE,
     Table,
+    answers,
     count,
     decoded,
     limit,
@@ -116,7 +117,7 @@ def _asked(path: str, model: str, body: Table, *, stream: bool) -> Asked:
         model=model,
         stream=stream,
         prompt=contents.prompt(),
-        max_output=limit(_either(config, "maxOutputTokens", "max_output_tokens")),
+        max_output=_most(config),
         tier=word(_either(body, "serviceTier", "service_tier")).lower(),
         searches=searches,
         unseen=_unseen(model, config),
@@ -175,6 +176,13 @@ def _unseen(model: str, config: Table) -> int:
     return UNSEEN_BY_EFFORT.get(str(level).lower(), 0) if thinks else 0
 
 
+def _most(config: Table) -> int | None:
+    """The limit of all candidates together; each has the client's own."""
+    most = limit(_either(config, "maxOutputTokens", "max_output_tokens"))
+    several = answers(_either(config, "candidateCount", "candidate_count"))
+    return None if most is None else most * several
+
+
 def _limited(given: Members, granted: int | None) -> Members:
     """The limit in the generation's settings, and a thinking budget that fits under it."""
     if "contents" not in given:
@@ -182,7 +190,8 @@ def _limited(given: Members, granted: int | None) -> Members:
     name = "generation_config" if "generation_config" in given else "generationConfig"
     config = members(given[name]) if table(value(given.get(name))) else {}
     field = "max_output_tokens" if "max_output_tokens" in config else "maxOutputTokens"
-    most = lowered(value(config.get(field)), granted)
+    several = answers(value(config.get("candidateCount") or config.get("candidate_count")))
+    most = lowered(value(config.get(field)), granted, several)
     if most is None:
         return {}
     changed = {**config, field: raw(most)}

@@ -53,6 +53,7 @@ _PAID = re.compile(r"(?:^|/)responses(?:/compact)?$")
 _FREE = re.compile(r"(?:^|/)responses/(?!compact$)[^/]+(?:/(?:cancel|input_items))?$")
 _OWN_TOOLS = frozenset({"function", "custom", "namespace", "local_shell", "apply_patch"})
 """Tools that the client runs."""
+IN_BACKGROUND = 32_768
 SEARCHES_WHEN_UNLIMITED = 10
 
 
@@ -114,7 +115,6 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
     for item in [{"role": "user", "content": given}] if isinstance(given, str) else rows(given):
         contents.message()
         _read_item(contents, table(item), model)
-    reasoning = body.get("reasoning")
     return Asked(
         dialect="responses",
         path=path,
@@ -126,9 +126,17 @@ def _asked(path: str, headers: Mapping[str, str], body: Table) -> Asked:
         tier=tier_asked(body),
         session=session_of(headers),
         searches=_searches(body),
-        unseen=unseen(model, table(reasoning).get("effort"), reasoning),
+        unseen=_unseen(model, body),
         composition=contents.composition(),
     )
+
+
+def _unseen(model: str, body: Table) -> int:
+    """Thinking that never shows; of an answer in the background nothing does."""
+    if body.get("background") is True:
+        return limit(body.get("max_output_tokens")) or IN_BACKGROUND
+    reasoning = body.get("reasoning")
+    return unseen(model, table(reasoning).get("effort"), reasoning)
 
 
 def _most(body: Table) -> int | None:

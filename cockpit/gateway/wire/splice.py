@@ -72,11 +72,13 @@ def with_block(content: Raw | None, note: str, kind: str = "text") -> Raw:
     return raw([{"type": kind, "text": content}, note_block])
 
 
-def lowered(given: Any, granted: int | None) -> int | None:  # noqa: ANN401 - any JSON value
+def lowered(given: Any, granted: int | None, answers: int = 1) -> int | None:  # noqa: ANN401 - any JSON value
     """The limit of output to write instead of the client's; None to leave it.
 
-    Zero is left: it asks for a warm cache and no output.
+    What was granted is shared by all the answers asked for. Zero is left: it asks for a warm cache
+    and no output.
     """
+    granted = granted if granted is None else max(1, granted // answers)
     if granted is None or (given == 0 and given is not None):
         return None
     usable = isinstance(given, int | float) and 0 < given <= granted

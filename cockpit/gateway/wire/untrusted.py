@@ -55,6 +55,11 @@ def limit(value: object) -> int | None:
     return told(value)
 
 
+def answers(value: object) -> int:
+    """How many answers to one prompt are asked for, at least one."""
+    return max(1, count(value))
+
+
 def table(value: object) -> Table:
     """The object, empty when it is something else."""
     return value if isinstance(value, dict) else {}

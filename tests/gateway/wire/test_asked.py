@@ -204,6 +204,8 @@ def test_names_are_safe_to_show():
         ("ollama", {"options": {"num_predict": 300}}, 300),
         ("ollama", {"options": {"num_predict": -1}}, None),
         ("chat", {"max_tokens": "many"}, None),
+        ("chat", {"max_tokens": 100, "n": 4}, 400),
+        ("gemini", {"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}}, 200),
         ("chat", {"max_tokens": -3}, None),
     ],
 )
@@ -274,6 +276,8 @@ def test_tiers_places_searches():
         ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 5000}}, 5000),
         ("anthropic", {"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}, 0),
         ("responses", {"model": "gpt-6.1-sol"}, 4096),
+        ("responses", {"model": "gpt-6.1-sol", "background": True}, 32_768),
+        ("responses", {"background": True, "max_output_tokens": 500}, 500),
         ("responses", {"model": "gpt-6.1-sol", "reasoning": {"effort": "xhigh"}}, 16_384),
         ("chat", {"model": "deepseek-flash"}, 0),
         ("chat", {"model": "openai/gpt-6-sol", "reasoning_effort": "none"}, 0),

@@ -87,6 +87,14 @@ def test_chat_keeps_the_field_its_client_and_model_know(model, given, expected):
     assert {name: out[name] for name in out if name.startswith("max_")} == expected
 
 
+def test_several_answers_share_what_was_granted():
+    out = prepared("chat", {"model": "m", "messages": [], "n": 4, "max_tokens": 300}, 1000)
+    assert out["max_tokens"] == 250
+    config = {"candidateCount": 2, "maxOutputTokens": 300}
+    out = prepared("gemini", {"contents": [], "generationConfig": config}, 1000)
+    assert out["generationConfig"] == config
+
+
 def test_a_request_that_only_warms_the_cache_gets_no_limit():
     body = {"model": "gpt-6.1-sol", "input": "x", "prompt_cache_options": {"prewarm": True}}
     assert prepared("responses", body, 50) == body
