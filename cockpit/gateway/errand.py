@@ -17,7 +17,7 @@ from cockpit.gateway.credentials import scrubbed
 from cockpit.gateway.governed import Note
 from cockpit.gateway.limits import windows
 from cockpit.gateway.passage import GoneError, Passage
-from cockpit.gateway.upstream import address, cut, incoming, without_dummy
+from cockpit.gateway.upstream import address, cut, incoming, sever, without_dummy
 from cockpit.gateway.wire.dialect import Meter
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Errand:
     async def _sent(self, body: bytes) -> aiohttp.ClientResponse:
         method = self._passage.request.method
         response = await self._door.outside.send(method, self._url, self._headers, body)
-        self._passage.open.cut = partial(cut, response)
+        self._passage.open.cut = partial(sever, response)
         shares = windows(response.headers, self._door.clock())
         self._passage.governed.windows.update(shares)
         return response

@@ -1,6 +1,5 @@
 """The way out to a provider: addresses, headers, and one pool of connections."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from urllib.request import getproxies, proxy_bypass
@@ -130,10 +129,18 @@ class Outside:
         return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def cut(response: aiohttp.ClientResponse) -> None:
-    """Closes the provider's connection at once, so that it stops generating."""
+def sever(response: aiohttp.ClientResponse) -> None:
+    """Closes the provider's connection in this turn of the loop, and does nothing else.
+
+    Whoever reads the answer is not woken before all that were severed together are closed.
+    """
     connection = response.connection
     transport = connection.transport if connection is not None else None
-    if isinstance(transport, asyncio.Transport):
+    if transport is not None:
         transport.abort()
+
+
+def cut(response: aiohttp.ClientResponse) -> None:
+    """Closes the provider's connection at once, so that it stops generating, and the answer."""
+    sever(response)
     response.close()
