@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from cockpit.core.tokens import Tokens
 from cockpit.gateway.wire.answer import Answer
+from cockpit.gateway.wire.dialect import Metered
 from cockpit.gateway.wire.meter import error_kind
 from cockpit.gateway.wire.untrusted import count, rows, size, table, told, word
 
@@ -57,6 +58,8 @@ TIERS = frozenset({"flex", "priority"})
 class GeminiAnswer(Answer):
     """One answer of generateContent or streamGenerateContent."""
 
+    _latest: _Usage | None = None
+
     def read_payload(self, payload: bytes) -> None:
         part = _decode(payload)
         if part.response is not None:
@@ -66,13 +69,11 @@ class GeminiAnswer(Answer):
             self.model = word(part.model_version) or self.model
         for candidate in part.candidates or ():
             self._candidate(candidate)
-        if part.usage_metadata is not None:
-            self._usage(part.usage_metadata)
+        self._latest = part.usage_metadata or self._latest
         if part.error is not None:
             self.failure = error_kind({"error": part.error})
-        if table(part.prompt_feedback).get("blockReason"):
+        if part.prompt_feedback is not None and table(part.prompt_feedback).get("blockReason"):
             self.complete = True
-        self.final = self.complete and self.input_told
 
     def _candidate(self, candidate: _Candidate) -> None:
         if candidate.content is not None:
@@ -89,6 +90,21 @@ class GeminiAnswer(Answer):
             self.thought += size(said.text)
         else:
             self.shown += size(said.text) + size(said.function_call) + size(said.executable_code)
+
+    def observed(self) -> Tokens:
+        self._settle()
+        return super().observed()
+
+    def bill(self, *, cut: bool) -> Metered:
+        self._settle()
+        return super().bill(cut=cut)
+
+    def _settle(self) -> None:
+        """Only the latest usage counts, so the others are not worked out."""
+        latest, self._latest = self._latest, None
+        if latest is not None:
+            self._usage(latest)
+        self.final = self.complete and self.input_told
 
     def _usage(self, usage: _Usage) -> None:
         """`promptTokenCount` has the cached part inside; thoughts are apart from candidates."""
