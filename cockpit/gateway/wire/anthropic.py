@@ -152,7 +152,7 @@ def _read_block(contents: Contents, origin: str, part: Table) -> None:
         case "text":
             contents.add(origin, part.get("text"))
         case "tool_use":
-            contents.called(part.get("id"), part.get("name"))
+            contents.called(part.get("id"), part.get("name"), part.get("input"))
             contents.add("assistant", part)
         case "tool_result":
             _read_result(contents, contents.result_of(part.get("tool_use_id")), part)

@@ -200,7 +200,8 @@ def _read_message(contents: Contents, lifetimes: set[str], message: Table, model
     for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking"):
         contents.add("thinking", message.get(name))
     for call in rows(message.get("tool_calls")):
-        contents.called(table(call).get("id"), table(table(call).get("function")).get("name"))
+        function = table(table(call).get("function"))
+        contents.called(table(call).get("id"), function.get("name"), function.get("arguments"))
         contents.add("assistant", call)
     contents.add("assistant", message.get("function_call"))
 

@@ -35,7 +35,12 @@ READERS = frozenset(
 )  # fmt: skip
 """Tools, in lower case, whose results are the text of files."""
 
-
+LOOKED_AT = 400
+"""Bytes of a call's arguments that are looked at."""
+_PRINTS_A_FILE = re.compile(
+    rb'\\?"(?:cmd|command|script)\\?"\s*:\s*(?:\[[^\]]{0,40}?,\s*)?\\?"'
+    rb"(?:cat (?![<>-])|nl |bat |head |tail (?!-f)|sed -n )"
+)
 _NEWER_CLAUDE = re.compile(r"claude-(?:opus-4[-.][7-9]|(?:opus|sonnet|haiku)-[5-9]|fable|mythos)")
 
 
@@ -72,9 +77,9 @@ class Contents:
             self._tools = True
             self.add("tools", offered)
 
-    def called(self, call: object, name: object) -> None:
-        """Remembers a call whose result will be a file."""
-        if isinstance(name, str) and isinstance(call, str) and is_reader(name):
+    def called(self, call: object, name: object, arguments: object = None) -> None:
+        """Remembers a call whose result will be a file: by its tool, or by the command it runs."""
+        if isinstance(name, str) and isinstance(call, str) and is_reader(name, arguments):
             self._readers.add(call)
 
     def result_of(self, call: object) -> str:
@@ -96,9 +101,14 @@ class Contents:
         return self.composition().total + frames + self._unseen
 
 
-def is_reader(name: str) -> bool:
-    """Whether a tool of this name reads files; a server's prefix (`mcp__fs__read_file`) is cut."""
-    return name.rpartition("__")[2].lower() in READERS
+def is_reader(name: str, arguments: object = None) -> bool:
+    """Whether a tool reads files; a server's prefix (`mcp__fs__read_file`) is cut.
+
+    Codex has no tool for it, so a shell's command counts when it begins as one that prints a file.
+    """
+    if name.rpartition("__")[2].lower() in READERS:
+        return True
+    return _PRINTS_A_FILE.search(encoded(arguments)[:LOOKED_AT]) is not None
 
 
 def tokens_of(count: float, safety: float = SAFETY) -> int:

@@ -176,7 +176,8 @@ def _read_item(contents: Contents, item: Table, model: str) -> None:
     elif kind == "additional_tools":
         contents.tools(item.get("tools"))
     else:
-        contents.called(item.get("call_id"), item.get("name"))
+        command = item.get("arguments") or item.get("action")
+        contents.called(item.get("call_id"), item.get("name") or kind, command)
         contents.add("assistant", item)
 
 

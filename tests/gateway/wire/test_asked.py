@@ -132,6 +132,29 @@ def test_the_bound_covers_every_byte_of_text(wire):
     assert abs(more - tokens("日本" * 500, wire)) <= 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "origin"),
+    [
+        ({"cmd": "sed -n '1,200p' src/main.rs"}, "files"),
+        ({"command": ["bash", "-lc", "cat README.md"]}, "files"),
+        ({"command": "cat a b | wc -l"}, "files"),
+        ({"command": "cat > a <<EOF\nx\nEOF"}, "tool_results"),
+        ({"command": "tail -f log"}, "tool_results"),
+        ({"command": "pytest -q"}, "tool_results"),
+        ({"pattern": "cat a"}, "tool_results"),
+    ],
+)
+def test_a_shell_that_prints_a_file_read_it(arguments, origin):
+    call = {"type": "function_call", "call_id": "c", "name": "shell"}
+    result = {"type": "function_call_output", "call_id": "c", "output": FILE}
+    body = {"input": [{**call, "arguments": json.dumps(arguments)}, result]}
+    assert getattr(asked("responses", body).composition, origin) == tokens(FILE)
+    used = {"type": "tool_use", "id": "c", "name": "Bash", "input": arguments}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": FILE}
+    body = {"messages": [{"role": "user", "content": [used, result]}]}
+    assert getattr(asked("anthropic", body).composition, origin) == tokens(FILE)
+
+
 def test_digits_may_be_tokens_of_their_own():
     """Each is one in Gemini's and in Llama's tokenizers."""
 
