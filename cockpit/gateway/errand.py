@@ -39,6 +39,7 @@ class Errand:
         self._url = address(passage.upstream, path, without_dummy(query))
         self._headers = headers
         self._error = b""
+        self._booked = False
 
     async def free(self) -> web.StreamResponse:
         """A request that costs nothing: passed on and forgotten."""
@@ -60,6 +61,13 @@ class Errand:
 
     async def paid(self, sent: Sent) -> web.StreamResponse:
         """A request whose hold is in the books: when this returns or raises, so is its bill."""
+        try:
+            return await self._paid(sent)
+        finally:
+            if not self._booked:  # something broke that nobody foresaw: the worst is presumed
+                self._unanswered(sent)
+
+    async def _paid(self, sent: Sent) -> web.StreamResponse:
         asked, governed = sent.asked, sent.governed
         notes = governed.take_notes(offers_tools=asked.composition.tools > 0)
         body = self._prepared(sent, notes)
@@ -68,7 +76,7 @@ class Errand:
             response = await self._sent(body)
         except _NEVER_LEFT as error:
             governed.give_back(notes)
-            self._door.ledger.release(sent.granted.call)
+            self._release(sent)
             return await self._lost(sent, sentences.unreachable(sent.upstream.provider, error))
         except aiohttp.ClientError:
             governed.give_back(notes)
@@ -122,7 +130,12 @@ class Errand:
         passage = self._passage
         return passage.dialect.meter(passage.asked, passage.body, status, content_type)
 
+    def _release(self, sent: Sent) -> None:
+        self._booked = True
+        self._door.ledger.release(sent.granted.call)
+
     def _settle(self, sent: Sent, meter: Meter, *, broken: bool) -> None:
+        self._booked = True
         door, metered = self._door, meter.result(cut=broken)
         for event in settle(door.ledger, door.book, sent, metered, door.clock()):
             door.happened(event)
@@ -147,7 +160,7 @@ class Errand:
     async def _failed(self, sent: Sent, response: aiohttp.ClientResponse) -> web.StreamResponse:
         """The provider's error costs nothing and goes to the client as it came."""
         passage = self._passage
-        self._door.ledger.release(sent.granted.call)
+        self._release(sent)
         already_open = passage.answer is not None
         try:
             if already_open:

@@ -113,13 +113,20 @@ class Passage:
     async def begin(
         self, status: int, headers: CIMultiDict[str], length: int | None = None
     ) -> None:
-        """Opens the answer, unless it was opened while the call was held."""
+        """Opens the answer, unless it was opened while the call was held.
+
+        Raises:
+            GoneError: when the client has left.
+        """
         if self.answer is not None:
             return
         self.answer = answer = web.StreamResponse(status=status, headers=headers)
         if length is not None:
             answer.content_length = length
-        await answer.prepare(self.request)
+        try:
+            await answer.prepare(self.request)
+        except ConnectionError:
+            raise GoneError from None
 
     async def write(self, data: bytes) -> None:
         """Raises GoneError when the client has left."""

@@ -95,7 +95,7 @@ async def measure(rounds):
     ledger = Ledger(journal, clock)
     door = Door(
         ledger=ledger, book=Book.load(), keys=Keys(folder, {}), outside=Outside(),
-        happened=journal.append, clock=clock,
+        happened=lambda event: None, clock=clock,
     )  # fmt: skip
     served = Gateway(door, folder / "port")
     await served.open()

@@ -281,3 +281,18 @@ async def test_a_restart_keeps_the_port_and_a_taken_one_gets_a_new(line, tmp_pat
     assert third.url == kept
     await third.close()
     await line.door.outside.open()
+
+
+async def test_whatever_breaks_no_hold_stays_open(line):
+    """A listener that fails is a mistake of ours, and must not leave money locked away."""
+    run = line.run()
+
+    def broken(event):
+        raise RuntimeError("broken listener")
+
+    line.door.happened = broken
+    async with client() as session, post(session, run, messages()) as answer:
+        assert answer.status == 500
+        await answer.read()
+    assert not line.ledger.open_holds()
+    assert line.spent().tokens > 0
