@@ -9,6 +9,7 @@ from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
     Part,
     grammar,
+    listed,
     parse,
     plain,
     split,
