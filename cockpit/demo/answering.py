@@ -142,7 +142,7 @@ class Answering:
             due = started + chunk.output / reply.answer.tokens_per_s
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await response.write(chunk.data)
-            exchange.output = chunk.output
+            exchange.output = max(exchange.output, chunk.output)
             self._begun(exchange)
         if mishap is not None and mishap.kind == "cut":
             hang_up(exchange.request)
