@@ -44,6 +44,6 @@ async def test_a_governed_run_in_the_fire_shows_the_night_and_the_cheapest_cure(
     assert run.misses.count == WAKES - 1
     night = forecast_of(run, clock.now)
     assert (night.every_ms, night.wakes, night.span_ms) == (6 * MINUTE, 80, NIGHT)
-    assert 0.65 < night.miss / 10**9 < 0.67  # 105,300 tokens written, 300 answered
+    assert 0.65 < night.miss / 10**9 < 0.67  # about 104,500 written, 300 answered
     assert night.nano > 5 * cheapest(cures_of(run)).nano
     assert cheapest(cures_of(run)).name == "long cache"
