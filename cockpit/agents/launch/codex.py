@@ -196,7 +196,7 @@ def _own_provider(
     }
     ours: dict[str, str | None] = {TOKEN: token}
     if not own:
-        ours |= {KEY: DUMMY_KEY, "CODEX_API_KEY": None}
+        ours |= {**layers.hidden([KEY, key]), "CODEX_API_KEY": None}
     launched = Launch(
         (),
         {},

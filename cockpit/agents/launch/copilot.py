@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
-from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
+from cockpit.agents.launch.recipe import Door, Launch, Wire
 from cockpit.agents.launch.words import (
     Part,
     grammar,
@@ -72,7 +72,7 @@ class Copilot:
             "COPILOT_PROVIDER_BASE_URL": base,
             "COPILOT_PROVIDER_TYPE": "anthropic" if wire == "anthropic" else "openai",
             "COPILOT_PROVIDER_TRANSPORT": "http",
-            **({} if own else {"COPILOT_PROVIDER_API_KEY": DUMMY_KEY}),
+            **({} if own else layers.hidden(["COPILOT_PROVIDER_API_KEY", key])),
             **layers.direct(outer),
         }
         if wire != "anthropic":

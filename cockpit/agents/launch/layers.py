@@ -1,14 +1,14 @@
 """Configuration laid over the operator's own: read, merged, never written back to where it was."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from cockpit.agents.launch.recipe import Wire
+from cockpit.agents.launch.recipe import DUMMY_KEY, Wire
 
 LIMIT = 4 * 1024 * 1024
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -152,3 +152,8 @@ def direct(environment: Mapping[str, str]) -> dict[str, str | None]:
 def first_set(environment: Mapping[str, str], *names: str) -> str:
     """The first of the variables that has a value, empty when none has."""
     return next((name for name in names if environment.get(name)), "")
+
+
+def hidden(keys: Iterable[str]) -> dict[str, str | None]:
+    """The dummy in variables that hold a key which the gateway will use."""
+    return {name: DUMMY_KEY for name in keys if name}

@@ -98,6 +98,7 @@ class OpenCode:
         said = _configuration(led, door.url, outer, logins)
         ours: dict[str, str | None] = {
             "OPENCODE_CONFIG_CONTENT": msgspec.json.encode(layers.merged(content, said)).decode(),
+            **layers.hidden(_key(outer, provider) for provider in led.values()),
             **layers.direct(outer),
         }
         return Launch(
