@@ -28,7 +28,8 @@ from cockpit.engine.wanted import Wanted
 from cockpit.gateway.app import Gateway
 from cockpit.gateway.governed import Governed, new_token
 from cockpit.gateway.keys import Keys
-from cockpit.gateway.providers import upstreams
+from cockpit.gateway.providers import Upstream, upstreams
+from cockpit.gateway.wire.dialect import DialectName
 from cockpit.journal import paths
 from cockpit.journal.ledger import Ledger
 from cockpit.journal.settings import Settings
@@ -118,14 +119,14 @@ class Governance:
 
     async def _begin(self, run: str, wish: Wanted, maker: Recipe) -> dict[str, object]:
         token, digest = new_token()
-        governed = self._at_the_door(
-            run, maker, digest, wish.project, wish.choices(), wish.environment
-        )
         launched = wanted.launch(wish, maker, run, self._gateway.run_url(token), ASKS)
+        ways = wanted.ways(wish, launched, self._settings.providers)
+        governed = self._at_the_door(run, maker, digest, wish.project, ways, wish.environment)
         self._record(
             e.RunGoverned(
                 run=run, at=self._now(), agent=maker.agent, name=_called(wish, maker),
-                project=wish.project, token=digest, purse=f"run:{run}", upstreams=wish.choices(),
+                project=wish.project, token=digest, purse=f"run:{run}",
+                upstreams=wanted.choices(wish, launched),
             )
         )  # fmt: skip
         self._started[run] = _Started(wish, maker)
@@ -164,19 +165,14 @@ class Governance:
         maker: Recipe,
         digest: str,
         project: str,
-        chosen: Iterable[str],
+        ways: Mapping[DialectName, Upstream],
         environment: Mapping[str, str],
     ) -> Governed:
-        """The run as the door sees it.
-
-        Raises:
-            ValueError: for an upstream that cannot be.
-        """
         return Governed(
             run=run,
             agent=maker.agent,
             token_hash=digest,
-            upstreams=upstreams(chosen, self._settings.providers, environment),
+            upstreams=ways,
             scopes=(*self._scopes.above(project, self._now()), f"run:{run}"),
             patience_s=maker.patience_s,
             keys=Keys(paths.config(), environment),
@@ -200,8 +196,9 @@ class Governance:
         for run in runs:
             if not run.process_gone:
                 begun = self._histories.begun(run.id)
+                ways = upstreams(begun.upstreams, self._settings.providers, os.environ)
                 governed = self._at_the_door(
-                    run.id, recipe(run.agent), begun.token, run.project, begun.upstreams, os.environ
+                    run.id, recipe(run.agent), begun.token, run.project, ways, os.environ
                 )
                 if run.paused:
                     governed.pause()

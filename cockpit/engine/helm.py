@@ -1,5 +1,6 @@
 """The governed half of the engine, wired: ledger, gateway, runners, and who decides between them."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
@@ -70,6 +71,7 @@ class Helm:
         self.links = Links()
         self.histories = Histories()
         self.ledger = Ledger(journal, now)
+        self._journal = journal
         self._record = record
         self._publish = publish
         self._fleet = fleet
@@ -128,6 +130,7 @@ class Helm:
         """Opens the door, settles what a crash left, and takes the runs of a former engine back."""
         for recovered in self.ledger.recover():
             log.info("a hold of %s was settled: %s", recovered.run, recovered.mark or "given back")
+        await asyncio.wrap_future(self._journal.append())  # what was recovered is read back below
         self._scopes.turn(self._now())
         names = self._remembered(recent_ms)
         for name in names:

@@ -7,20 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cockpit.agents.launch.recipe import Door, Launch, Recipe
 from cockpit.agents.launch.registry import recipe, recipe_for
 from cockpit.core.budget import AtZero, Budget
 from cockpit.engine.reins import Spec
+from cockpit.gateway.providers import Upstream, upstreams
+from cockpit.gateway.wire.dialect import DialectName
 from cockpit.journal import paths
+from cockpit.journal.providers import KeySource, ProviderSettings
 
 NAME_BYTES = 5
-OWN_VARIABLES = {
-    "ANTHROPIC_BASE_URL": "anthropic",
-    "GOOGLE_GEMINI_BASE_URL": "gemini",
-    "OPENAI_BASE_URL": "chat",
-}
-"""Where the operator's own environment sends a wire: the gateway goes on to there."""
 
 
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,17 +59,6 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
         except KeyError:
             raise ValueError(f"no agent is called {self.agent!r}") from None
 
-    def choices(self) -> tuple[str, ...]:
-        """Where its wires go, as `DIALECT=URL`: what was asked for, else what its variables say."""
-        chosen = dict(self.upstreams)
-        for variable, wire in OWN_VARIABLES.items():
-            url = self.environment.get(variable, "")
-            if url and wire not in chosen:
-                chosen[wire] = url
-                if wire == "chat":
-                    chosen.setdefault("responses", url)
-        return tuple(f"{wire}={place}" for wire, place in chosen.items())
-
 
 def new_run() -> str:
     """A name for a run that nobody has yet."""
@@ -81,6 +68,35 @@ def new_run() -> str:
 def scratch_of(run: str) -> Path:
     """The run's private directory."""
     return paths.state() / "scratch" / run
+
+
+def choices(wanted: Wanted, launched: Launch) -> tuple[str, ...]:
+    """Where its wires go, as `DIALECT=URL`: as asked for, else where its own configuration led."""
+    chosen = {str(wire): url for wire, url in launched.upstreams.items()}
+    chosen.update(wanted.upstreams)
+    return tuple(f"{wire}={place}" for wire, place in chosen.items())
+
+
+def ways(
+    wanted: Wanted, launched: Launch, known: Mapping[str, ProviderSettings]
+) -> dict[DialectName, Upstream]:
+    """The way out for every wire, with the operator's own key where that led there before.
+
+    A place that was asked for with `--upstream` gets no key that was meant for another.
+
+    Raises:
+        ValueError: naming what is wrong with a choice.
+    """
+    found = upstreams(choices(wanted, launched), known, wanted.environment)
+    for wire, variable in launched.keys.items():
+        if wire in found and wire not in wanted.upstreams:
+            found[wire] = _keyed(found[wire], variable, own=wire in launched.upstreams)
+    return found
+
+
+def _keyed(way: Upstream, variable: str, *, own: bool) -> Upstream:
+    key = KeySource("env", variable) if own else way.provider.key
+    return replace(way, provider=replace(way.provider, variable=variable, key=key))
 
 
 def launch(wanted: Wanted, maker: Recipe, run: str, url: str, asks: tuple[str, ...]) -> Launch:

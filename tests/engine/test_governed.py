@@ -1,0 +1,240 @@
+"""Governed runs, end to end: a real agent process, a real engine, a provider that knows the truth."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.engine.governed import AGENT, Governed
+from tests.engine.machine import alive
+
+FOREVER = """
+while True:
+    print(call("go on " * 600), flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def machine():
+    machine = Governed()
+    yield machine
+    machine.end()
+
+
+def is_state(state):
+    return lambda row: row["state"] == state
+
+
+def told(row):
+    return {kind: amount for kind, amount in row["tokens"].items() if amount}
+
+
+def test_the_books_are_the_providers_own(machine):
+    run = machine.agent('for n in range(3): print(call(f"say {n}"))')
+    row = machine.until_row(run, is_state("ended"))
+    assert told(row) == machine.served_tokens()
+    assert row["turns"] == 3
+    assert row["mark"] == "exact"
+    assert row["authority"] == "wire"
+    spent = json.loads(machine.run("spend", "--json", "--by", "run").stdout)
+    assert spent["total"]["usd"] == row["usd"]
+    assert Decimal(row["usd"]) > 0
+
+
+def test_output_input_and_exit_code_pass_through(machine):
+    program = 'print(sys.stdin.read().upper(), end=""); print("bad", file=sys.stderr); sys.exit(7)'
+    done = subprocess.run(
+        [sys.executable, "-m", "cockpit", "run", "--", sys.executable, "-c", f"import sys\n{program}"],
+        env=machine.environment, input="some words", capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr, done.returncode) == ("SOME WORDS", "bad\n", 7)
+
+
+def test_a_cap_is_never_crossed_and_raising_it_lets_the_run_go_on(machine):
+    run = machine.agent(FOREVER, "--budget", "0.02usd")
+    row = machine.until_row(run, is_state("deferred"))
+    before = len(machine.served())
+    assert Decimal(row["usd"]) <= Decimal("0.02")
+    assert told(row) == machine.served_tokens()
+    assert machine.run("budget", run, "--money", "0.04").returncode == 0
+    machine.until(lambda: len(machine.served()) > before)
+    row = machine.until_row(run, is_state("deferred"))
+    assert Decimal("0.02") < Decimal(row["usd"]) <= Decimal("0.04")
+    assert machine.run("stop", run).returncode == 0
+
+
+def test_a_cap_on_turns_is_met_exactly(machine):
+    run = machine.agent(FOREVER, "--turns", "4")
+    machine.until_row(run, is_state("deferred"))
+    assert len(machine.served()) == 4
+    machine.run("stop", run)
+
+
+def test_a_halt_ends_the_tree(machine):
+    run = machine.agent(FOREVER, "--turns", "2", "--at-zero", "halt")
+    row = machine.until_row(run, lambda row: row["governed"]["halted"] and not row["pid"])
+    assert "turns" in row["governed"]["halted"]
+    assert len(machine.served()) == 2
+
+
+def test_asking_at_a_cap_holds_the_call_until_the_answer(machine):
+    run = machine.agent(FOREVER, "--budget", "0.02usd", "--at-zero", "ask")
+    machine.until_row(run, is_state("asks"))
+    before = len(machine.served())
+    assert machine.run("answer", run, "yes").returncode == 0
+    machine.until(lambda: len(machine.served()) > before)
+    assert machine.row(run)["budget"]["usd"] == "0.04"
+    machine.until_row(run, is_state("asks"))
+    assert machine.run("answer", run, "no").returncode == 0
+    machine.until_row(run, is_state("deferred"))
+    machine.run("stop", run)
+
+
+def test_a_pause_holds_the_next_call_and_bills_it_once(machine):
+    run = machine.agent(FOREVER)
+    machine.until(lambda: len(machine.served()) > 2)
+    assert machine.run("pause", run).returncode == 0
+    machine.until_row(run, is_state("held"))
+    during = len(machine.served())
+    assert machine.row(run)["clock"]["frozen"]
+    assert len(machine.served()) <= during + 1
+    assert machine.run("resume", run).returncode == 0
+    machine.until(lambda: len(machine.served()) > during + 2)
+    machine.run("stop", run)
+    row = machine.row(run)
+    assert row["mark"] in ("exact", "estimated")
+
+
+def test_the_operators_word_reaches_the_model(machine):
+    run = machine.agent(FOREVER)
+    machine.until(lambda: len(machine.served()) > 1)
+    assert machine.run("say", run, "use", "uv").returncode == 0
+    machine.until(lambda: any("use uv" in one.get("heard", "") for one in machine.served()))
+    row = machine.until_row(run, lambda row: row["governed"]["notes"][-1]["delivered"])
+    assert row["governed"]["notes"][-1]["channel"] == "gateway"
+    assert sum("use uv" in one.get("heard", "") for one in machine.served()) == 1
+    machine.run("stop", run)
+
+
+def test_a_stop_closes_the_stream_and_books_what_was_seen(machine):
+    run = machine.agent('print(call("[[slow]] tell me all", stream=True)); time.sleep(600)')
+    machine.until_row(run, lambda row: row["pid"])
+    urllib.request.urlopen(f"{machine.upstream}/_served?begun=1", timeout=30).read()
+    done = machine.run("stop", run, "--json")
+    assert done.returncode == 0, done.stdout
+    machine.until(lambda: machine.served())
+    (one,) = machine.served()
+    assert one["cancelled"]
+    row = machine.row(run)
+    assert row["mark"] == "estimated"
+    truth = one["tokens"]
+    assert row["tokens"]["cache_write_5m"] + row["tokens"]["input"] >= truth.get("input", 0)
+    assert row["tokens"]["output"] >= truth.get("output", 0)
+
+
+def test_the_engine_dies_and_the_run_goes_on_with_the_next_one(machine):
+    run = machine.agent(
+        'while True:\n    try: print(call("go on"), flush=True)\n'
+        "    except OSError: pass\n    time.sleep(0.05)"
+    )
+    machine.until(lambda: len(machine.served()) > 2)
+    agent = machine.row(run)["pid"]
+    machine.kill()
+    assert alive(agent)
+    machine.start()
+    before = len(machine.served())
+    machine.until(lambda: len(machine.served()) > before + 3)
+    assert machine.row(run)["pid"] == agent
+    assert machine.run("stop", run).returncode == 0
+    assert not alive(agent)
+    row = machine.row(run)
+    for kind, amount in machine.served_tokens().items():
+        assert row["tokens"][kind] >= amount
+
+
+def test_a_wrong_token_opens_nothing(machine):
+    machine.agent('print(call("hello"))')
+    port = (machine.state / "gateway.port").read_text().strip()
+    before = len(machine.served())
+    for token in ("wrong", "..", "%2e", "-"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(
+                urllib.request.Request(
+                    f"http://127.0.0.1:{port}/run/{token}/v1/messages", b"{}", method="POST"
+                ),
+                timeout=10,
+            )
+        assert refused.value.code in (403, 404)
+    assert len(machine.served()) <= before + 1
+
+
+SECRET_WORDS = "Ichneumon the prompt that nobody may keep"
+
+
+def test_no_key_token_or_prompt_is_written_anywhere(machine):
+    program = f"""
+print(os.environ["ANTHROPIC_BASE_URL"], flush=True)
+print(call({SECRET_WORDS!r}))
+print(open("/proc/self/cmdline").read().count("sk-the"))
+"""
+    path = machine.root / "agent.py"
+    path.write_text(AGENT + program)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "cockpit", "run", "--upstream", f"anthropic={machine.upstream}",
+            "--", sys.executable, str(path),
+        ],
+        env=machine.environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    url = next(line for line in done.stdout.splitlines() if line.startswith("http"))
+    token = url.rpartition("/")[2]
+    assert len(token) > 30
+    machine.run("engine", "stop")
+    path.unlink()
+    written = [each for each in machine.root.rglob("*") if each.is_file()]
+    assert len(written) > 4
+    for each in written:
+        data = each.read_bytes()
+        for secret in ("sk-the-real-key-9137", token, SECRET_WORDS):
+            assert secret.encode() not in data, f"{secret} in {each}"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
+def test_another_user_can_neither_read_nor_spend(machine):
+    run = machine.agent(FOREVER)
+    machine.until(lambda: machine.served())
+    environment = Path(f"/proc/{machine.row(run)['pid']}/environ").read_bytes()
+    url = next(
+        part.partition(b"=")[2].decode()
+        for part in environment.split(b"\0")
+        if part.startswith(b"ANTHROPIC_BASE_URL=")
+    )
+    machine.root.chmod(0o755)
+    program = f"""
+import os, socket, urllib.request, urllib.error
+import encodings.idna
+os.setgid(65534); os.setuid(65534)
+refused = 0
+for path in ({str(machine.socket)!r},):
+    try: socket.socket(socket.AF_UNIX).connect(path)
+    except PermissionError: refused += 1
+for path in ({str(machine.cockpit_home / "data" / "journal.db")!r},):
+    try: open(path).read()
+    except PermissionError: refused += 1
+try: urllib.request.urlopen(urllib.request.Request({url!r} + "/v1/messages", b"{{}}", method="POST"), timeout=10)
+except urllib.error.HTTPError as error: refused += error.code == 403
+print(refused)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stdout.strip() == "3", done.stderr
+    machine.run("stop", run)
