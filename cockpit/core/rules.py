@@ -15,7 +15,10 @@ from msgspec import Struct
 from cockpit.core.rule import Rule
 from cockpit.core.shell_words import WORDS, Reading, Simple, read
 
-SHELL_FIELDS = ("command", "cmd", "script", "chars", "code")
+SHELL_FIELDS = (
+    *("command", "commands", "cmd", "cmdline", "line", "argv", "args", "script", "bash", "shell"),
+    *("run", "code", "chars"),
+)
 """Fields of a tool's input that a shell or an interpreter gets."""
 PATH_FIELDS = ("file_path", "path", "notebook_path", "absolute_path", "filePath", "target_file")
 TEXT_LIMIT = 256 * 1024
