@@ -54,7 +54,7 @@ def _connected(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(str(path))
-        if kernel.peer_uid(connection) != os.getuid():
+        if kernel.peer(connection)[1] != os.getuid():
             raise PermissionError(f"{path} is not ours")
     except OSError:
         connection.close()

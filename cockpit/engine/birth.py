@@ -47,7 +47,7 @@ class Newborn(NamedTuple):
 
 def resize(terminal: int, rows: int, columns: int) -> None:
     """Sets the size of a terminal; its foreground processes get SIGWINCH if that is news."""
-    size = struct.pack("HHHH", min(rows, 0xFFFF), min(columns, 0xFFFF), 0, 0)
+    size = struct.pack("HHHH", *(max(1, min(side, 0xFFFF)) for side in (rows, columns)), 0, 0)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
 
 

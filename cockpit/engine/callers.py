@@ -19,11 +19,15 @@ Role = Literal["", "engine", "attach"]
 
 
 class Caller:
-    """One connection. `role` is empty until it said who it is; `owner` may end the agent's input."""
+    """One connection, `pid` behind it (0 where the kernel does not tell).
+
+    `role` is empty until it said who it is; `owner` may end the agent's input.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
+        self.pid = kernel.peer(connection)[0]
         self.descriptor = connection.fileno()
         self.role: Role = ""
         self.watching = False
@@ -70,8 +74,7 @@ class Caller:
 class Callers:
     """Every connection of a runner.
 
-    `answer` gets each frame's object and may raise ValueError, KeyError or TypeError to deny it,
-    `typed` gets input, `gone` is told of callers that hung up.
+    `answer` gets each frame's object and may raise to deny it, `typed` gets input, `gone` is told of callers that hung up.
     """
 
     def __init__(
@@ -152,7 +155,7 @@ class Callers:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        if kernel.peer_uid(connection) == os.getuid():
+        if kernel.peer(connection)[1] == os.getuid():
             self.add(Caller(connection))
         else:
             connection.close()
@@ -173,8 +176,8 @@ class Callers:
     def _take(self, caller: Caller, kind: bytes, body: bytes) -> None:
         try:
             self._answer(caller, kind, frames.read(body))
-        except (frames.FrameError, KeyError, TypeError, ValueError) as error:
-            self.tell(caller, frames.said(frames.DENIED, reason=str(error)))
+        except Exception as error:  # whatever was said, the agent does not suffer for it
+            self.tell(caller, frames.said(frames.DENIED, reason=f"{type(error).__name__}: {error}"))
 
 
 def _listen(path: str) -> socket.socket:

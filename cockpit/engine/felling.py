@@ -42,6 +42,7 @@ class Felling:
         self.alone = alone
         self.clock = clock
         self.spare = spare
+        self.count = 0
         self._steps = self._fell()
 
     def step(self) -> float | None:
@@ -60,11 +61,14 @@ class Felling:
             told: set[tuple[int, int]] = set()
             yield from self._grace(TERMINATE_SECONDS, lambda: self._terminate(told))
         empty = 0
+        killed: set[tuple[int, int]] = set()
         began = self.clock()
         while not self.alone() and empty < 3:
             rows = self._freeze()
             for row in rows:
                 kernel.send(row, signal.SIGKILL)
+            killed.update((row.pid, row.ticks) for row in rows)
+            self.count = len(killed)
             empty = empty + 1 if self.spare and not rows else 0
             yield KILL_SECONDS if self.clock() - began < KILL_BUDGET else LOST_SECONDS
 

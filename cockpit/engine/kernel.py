@@ -4,6 +4,7 @@ A process is named by pid and start ticks: clock ticks since the machine's boot,
 the wall clock cannot change. Outside Linux there is no /proc: ticks are 0 and trees are unknown.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -106,19 +107,22 @@ def above(pid: int) -> set[int]:
 
 def send(target: Row, number: int) -> None:
     """Signals exactly this process; silent when it is gone or its pid is another's by now."""
+    descriptor = None
     try:
-        descriptor = os.pidfd_open(target.pid) if LINUX else -1
-    except OSError:
-        return
-    try:
+        with contextlib.suppress(OSError, AttributeError):
+            descriptor = os.pidfd_open(target.pid)
         now = row(target.pid)
         if now is None or now.ticks != target.ticks:
             return
-        signal.pidfd_send_signal(descriptor, number)
+        if descriptor is not None:
+            signal.pidfd_send_signal(descriptor, number)
+        else:
+            os.kill(target.pid, number)
     except OSError:
         return
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _prctl(option: int, argument: int) -> bool:
@@ -140,13 +144,14 @@ def die_with_parent(number: int) -> bool:
     return _prctl(_PR_SET_PDEATHSIG, number)
 
 
-def peer_uid(connection: socket.socket) -> int | None:
-    """Whose process is behind a unix socket; None where the kernel does not tell."""
+def peer(connection: socket.socket) -> tuple[int, int | None]:
+    """Pid and user behind a unix socket; 0 and None where the kernel does not tell."""
     try:
         if hasattr(socket, "SO_PEERCRED"):
             data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            return int(struct.unpack("3i", data)[1])
+            pid, uid, _ = struct.unpack("3i", data)
+            return pid, uid
         data = connection.getsockopt(0, _LOCAL_PEERCRED, 76)
-        return int(struct.unpack_from("II", data)[1])
+        return 0, int(struct.unpack_from("II", data)[1])
     except OSError:
-        return None
+        return 0, None

@@ -5,7 +5,6 @@ once a second by the runner; `<run>.end` by a runner that ends while no engine i
 a key, a prompt or output.
 """
 
-import contextlib
 import os
 import re
 import stat
@@ -169,6 +168,8 @@ def end(run: str) -> End | None:
 
 def forget(run: str) -> None:
     """Removes every file of the run."""
+    place = directory()
     for ending in ("json", "tree", "end", "sock", "json.new", "tree.new", "end.new"):
-        with contextlib.suppress(OSError):
-            (directory() / f"{run}.{ending}").unlink()
+        path = place / f"{run}.{ending}"
+        if path.exists():
+            path.unlink(missing_ok=True)

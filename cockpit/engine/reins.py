@@ -263,7 +263,7 @@ def connect(path: Path) -> socket.socket | None:
     except OSError:
         connection.close()
         return None
-    if kernel.peer_uid(connection) != os.getuid():
+    if kernel.peer(connection)[1] != os.getuid():
         connection.close()
         return None
     connection.setblocking(False)

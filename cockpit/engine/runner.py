@@ -143,10 +143,15 @@ class Runner:
         self._end_if_alone()
 
     def _paused(self) -> None:
-        """The agent laid itself to rest as a job does, and was not stopped only to be killed."""
-        row = kernel.row(self.vessel.pid)
-        if self.vessel.code is None and self.felling is None and row is not None and row.stopped:
+        if self._rests():
             self.callers.tell_all(frames.frame(frames.PAUSED))
+
+    def _rests(self) -> bool:
+        """Whether the agent laid itself to rest as a job does, and was not stopped by us."""
+        if self.paused_by_us or self.felling is not None or self.vessel.code is not None:
+            return False
+        row = kernel.row(self.vessel.pid)
+        return row is not None and row.stopped
 
     def _agent_is_gone(self) -> None:
         self.vessel.let_go()
@@ -162,17 +167,32 @@ class Runner:
         self.loop.cancel("drained")
         self.vessel.close()
         self.callers.tell_all(frames.said(frames.EXITED, code=self.vessel.code))
-        if not self.alone and self.spec.get("leftovers", "stop") == "stop":
+        if not self._is_empty() and self.spec.get("leftovers", "stop") == "stop":
             self._stop("terminate", self.by)
         self._end_if_alone()
 
     def _end_if_alone(self) -> None:
-        if self.ended or not self.alone or not self.exited:
+        if self.ended or not self.exited or not self._is_empty():
             return
         self.ended = True
         self._remember_tree()
         self.callers.tell_all(self._end())
         self.loop.at("leave", FAREWELL_SECONDS, self._nobody_came)
+
+    def _is_empty(self) -> bool:
+        """Whether nobody is left but who is spared."""
+        if self.alone or not self.exited:
+            return self.alone
+        spared = self.spared_now()
+        return bool(spared) and not kernel.descendants(os.getpid(), spared)
+
+    def spared_now(self) -> frozenset[int]:
+        """Who lives on in the tree: cockpit's own screens, or an engine that was started in there.
+
+        Empty where there is no such process, so that only the kernel's word counts as empty.
+        """
+        ours = self.spared | ({self.engine.pid} if self.engine is not None else set())
+        return frozenset(pid for pid in ours if pid and os.getpid() in kernel.above(pid))
 
     def _end(self) -> bytes:
         tail = self.vessel.ring.tail(TAIL_BYTES).decode("latin-1")
@@ -191,7 +211,7 @@ class Runner:
             return
         self.by = self.by if self.exited else by
         self.felling = Felling(
-            first, self.vessel.living_pid, lambda: self.alone, time.monotonic, self.spared
+            first, self.vessel.living_pid, lambda: self.alone, time.monotonic, self.spared_now()
         )
         self._fell()
 
@@ -202,19 +222,20 @@ class Runner:
         if wait is not None:
             self.loop.at("fell", wait, self._reap)
             return
+        count = max(self.count, self.felling.count)
         self.felling = None
         self.loop.cancel("fell")
-        self.callers.tell_all(frames.said(frames.KILLED, count=self.count))
+        self.callers.tell_all(frames.said(frames.KILLED, count=count))
 
     def _kill(self, spare: frozenset[int]) -> None:
-        self.count = len(kernel.descendants(os.getpid(), spare))
         if self.alone:
             self.callers.tell_all(frames.said(frames.KILLED, count=0))
             return
-        if not spare:
+        self.spared = spare
+        if self.cgroup and not self.spared_now():
+            self.count = len(kernel.descendants(os.getpid()))
             bearing.kill(self.cgroup)
         self.felling = None
-        self.spared = spare
         self._stop("kill", "a kill")
 
     def _remember_tree(self) -> None:
@@ -363,6 +384,8 @@ class Runner:
             caller.outbox.put_output(kind, data)
         self.callers.flush(caller)
         self.awaited = False
+        if self._rests():  # as a shell's fg does
+            self.vessel.signal(signal.SIGCONT, group=True)
         rows, columns = int(body.get("rows", 0)), int(body.get("columns", 0))
         if rows and columns:
             self._redraw(rows, columns, anew=ring.count > 0)
@@ -425,12 +448,18 @@ def main() -> None:
         sys.exit(1)
     try:
         runner.work()
+    except Exception:
+        import traceback  # 5 ms that every other run saves
+
+        traceback.print_exc()
     finally:
-        _fell_everything()
+        _fell_everything(runner.spared_now())
         runner.close()
+        sys.stderr.flush()
+        os._exit(0)  # a tidy farewell of the interpreter would cost a panic of many runs a second
 
 
-def _fell_everything() -> None:
+def _fell_everything(spared: frozenset[int]) -> None:
     """Nobody outlives a runner, not even one that broke."""
 
     def is_alone() -> bool:
@@ -441,7 +470,7 @@ def _fell_everything() -> None:
             return True
         return False
 
-    felling = Felling("kill", lambda: None, is_alone, time.monotonic)
+    felling = Felling("kill", lambda: None, is_alone, time.monotonic, spared)
     until = time.monotonic() + FAREWELL_SECONDS
     while time.monotonic() < until and (wait := felling.step()) is not None:
         time.sleep(wait)

@@ -195,7 +195,7 @@ class Runners:
                 await self._book(record, ended)
             self._parting[record.run] = self._reins.pop(record.run)
             await rein.farewell()
-            self._forget(record)
+            await asyncio.to_thread(self._forget, record)
             del self._parting[record.run]
         await rein.close()
 

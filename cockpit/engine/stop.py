@@ -28,6 +28,8 @@ TERMINATE_GRACE_MS = 5_000
 ORPHAN_GRACE_MS = 300
 """Once the agent itself is gone nobody will end its tools: the ladder goes on after this pause."""
 KILL_BUDGET_MS = 2_000
+HAND_MS = 1_400
+"""A hand that needs longer is joined by our own signals."""
 LOOK_EVERY_MS = 50
 BLIND_LOOK_MS = 15
 """How often to look when a process cannot be waited for and only looking shows its end."""
@@ -129,7 +131,8 @@ class _Ladder:
             return self._failed(tuple(pid for pid, _ in self.target.roots), refusal)
         if mode == "stop" and firstly is not None:
             await self._at_most(firstly, FIRST_MS)
-        await self._look()
+        if killing is None:
+            await self._look()
         if not self.alive and (stranger := self._stranger()):
             return self._failed((), stranger)
         if mode == "stop":
@@ -325,14 +328,12 @@ class _Ladder:
     async def _kill(self, killing: "asyncio.Task[object] | None") -> None:
         """Freezes the tree so that nobody can bear children, then kills it, until it is empty."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + KILL_BUDGET_MS / 1000
         killing = killing or self._killed_by_hand()
         said = killing is not None and self._climbed("kill")
         if killing is not None:
-            self.climb.clear()
-            await self._at_most(killing, KILL_BUDGET_MS)
+            await self._at_most(killing, HAND_MS)
             await self._look()
-            deadline = max(deadline, clock() + KILL_BUDGET_MS / 2000)
+        deadline = clock() + KILL_BUDGET_MS / 1000
         while self._reachable() and clock() < deadline:
             await self._freeze()
             self._send(self.alive, signal.SIGKILL)

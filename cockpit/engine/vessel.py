@@ -60,7 +60,8 @@ class Vessel:
         """Opens the gate: the child becomes the agent."""
         if self._gate is not None:
             self.began = True
-            os.write(self._gate, b"g")
+            with contextlib.suppress(OSError):  # it was killed while it waited
+                os.write(self._gate, b"g")
             self._close_gate()
 
     def _close_gate(self) -> None:

@@ -214,13 +214,14 @@ async def test_ctrl_z_puts_both_to_rest_and_wakes_both(yard):
     code = (
         "import os, signal, time\n"
         "signal.signal(signal.SIGCONT, lambda *_: os.write(1, b'woke'))\n"
-        "os.write(1, b'ready'); os.kill(0, signal.SIGSTOP)\n"
+        "os.write(1, b'ready'); os.read(0, 1); os.kill(0, signal.SIGSTOP)\n"
         "while True: time.sleep(60)\n"
     )
     rein = await yard.spawn([sys.executable, "-SEc", code], size=(24, 80), awaited=True)
     screen = Screen(command(yard, rein.run))
     before = screen.modes()
     await screen.until(b"ready")
+    screen.type(b"\r")
     await until(screen.has_changed)
     assert os.WIFSTOPPED(screen.status)
     assert screen.modes() == before

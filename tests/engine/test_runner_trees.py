@@ -148,9 +148,9 @@ async def test_a_screen_inside_the_tree_lives_on(plain_yard):
     rein, pids = await plain_yard.start(hostile.SETSID_CHILD, 1)
     outcome, _ = await plain_yard.stop(rein.run, spare=pids)
     assert isinstance(outcome, RunStopped)
-    assert plain_yard.nest.alive() == pids
-    os.kill(pids[0], signal.SIGKILL)
     await plain_yard.gone(rein.run)
+    await until(lambda: rein.left.done())
+    assert plain_yard.nest.alive() == pids
 
 
 async def test_the_runner_is_spared_until_the_census_and_then_goes(plain_yard):

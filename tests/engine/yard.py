@@ -74,8 +74,8 @@ class Heard:
     """What an agent said on its output and on its errors."""
 
     def __init__(self):
-        self.output = b""
-        self.errors = b""
+        self.output = bytearray()
+        self.errors = bytearray()
         self.news = asyncio.Event()
 
     def __call__(self, kind, data):
