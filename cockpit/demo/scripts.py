@@ -22,6 +22,7 @@ Script = Callable[[Conversation], Answer]
 HEADER = "x-demo-script"
 
 _MARKER = re.compile(r"\[\[([a-z-]+)\]\]")
+_SUMMARY = re.compile(r"<(summary|state_snapshot)>")
 _CONTINUED = re.compile(r"continues after step (\d+)")
 
 
@@ -29,6 +30,8 @@ def choose(conversation: Conversation, header: str | None = None) -> Script:
     """The script for a request; an unknown name falls through to the next rule."""
     if conversation.schema is not None:
         return structured
+    if _summary_tag(conversation):
+        return summarize
     if header in SCRIPTS:
         return SCRIPTS[header]
     for text in reversed(conversation.user_texts()):
@@ -76,6 +79,19 @@ def text(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets 
 def structured(conversation: Conversation) -> Answer:
     """The JSON that an agent asks for beside its work: a title, a route, who speaks next."""
     return Answer(canonical(instance(conversation.schema or {})))
+
+
+def _summary_tag(conversation: Conversation) -> str:
+    """The tag around the summary that an agent asks for when it compacts; empty when it does not."""
+    last = conversation.user_texts()[-1:]
+    match = _SUMMARY.search(last[0]) if last else None
+    return match[1] if match else ""
+
+
+def summarize(conversation: Conversation) -> Answer:
+    """The summary with which the work goes on after a compaction."""
+    tag = _summary_tag(conversation)
+    return Answer(f"<{tag}>\nThe project was looked at; NOTES.md says what was found.\n</{tag}>")
 
 
 def slow(conversation: Conversation) -> Answer:  # noqa: ARG001 - a script gets the conversation

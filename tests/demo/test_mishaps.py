@@ -216,6 +216,12 @@ async def test_a_request_can_be_recognised(provider, session):
     assert (served.run, served.model) == ("r", "gemini-2.5-pro")
 
 
+async def test_an_agent_that_compacts_gets_its_summary(provider, session):
+    text = "[[loop]] Write it inside a <summary> block."
+    _, _, data, _ = await ask(provider, session, "anthropic", text, stream=False)
+    assert json.loads(data)["content"][0]["text"].startswith("<summary>\n")
+
+
 def test_usage_is_taken_out_at_any_depth():
     assert without_usage({"a": [{"usage": 1, "b": 2}], "usage": {}}) == {"a": [{"b": 2}]}
 
