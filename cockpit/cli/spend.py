@@ -1,9 +1,10 @@
-"""`cockpit spend`: works without the engine, from the usage index it shares with it."""
+"""`cockpit spend`: works without the engine, from the usage index and the journal it shares with it."""
 
 import gc
 import json
 import os
 import time
+from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cockpit.core.spending import CHOICES, By, SpentReport, SpentRow, as_builtin
 from cockpit.journal import paths, settings
 from cockpit.journal.index import Index, IndexBusyError
 from cockpit.journal.spend import spend as report_spend
+from cockpit.journal.wire_books import WireBooks
 
 FOREVER = 1 << 62
 
@@ -42,10 +44,8 @@ def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> Non
     days = zone(name) if name else None
     first, last = _moment(since, days, 0), _moment(until, days, FOREVER)
     index = _fresh_index(options, by)
-    try:
-        report = report_spend(index, by, first, last, days)
-    finally:
-        index.close()
+    with closing(index), WireBooks.reading(paths.journal_file()) as wire:
+        report = report_spend(index, by, first, last, days, wire=wire)
     if as_json_:
         click.echo(json.dumps(as_builtins(report), indent=2, ensure_ascii=False))
     else:
@@ -139,6 +139,9 @@ def _text(report: SpentReport, by: By) -> str:
         )
     if report.total.estimated_nano:
         notes.append(f"~ {dollars(report.total.estimated_nano)} of it is estimated")
+    if report.total.subscription_nano:
+        worth = dollars(report.total.subscription_nano)
+        notes.append(f"+ calls worth {worth} were paid by a subscription and are not in the sum")
     if report.bad_lines:
         notes.append(f"! {report.bad_lines:,} lines of transcripts could not be read")
     return "\n".join([table(heads, [*lines, _line(total)], left=1), *notes])

@@ -23,13 +23,18 @@ class Only(Struct, frozen=True):
 
 
 class Spent(Struct, frozen=True):
-    """What a group of calls cost; money in nano-dollars, `unpriced_calls` have none."""
+    """What a group of calls cost; money in nano-dollars, `unpriced_calls` have none.
+
+    `subscription_nano` is what calls that a subscription paid for would have cost by the token: it
+    is nobody's expense and in no other figure, their tokens are in all.
+    """
 
     tokens: Tokens = NO_TOKENS
     nano: int = 0
     calls: int = 0
     unpriced_calls: int = 0
     estimated_nano: int = 0
+    subscription_nano: int = 0
 
     def __add__(self, other: "Spent") -> "Spent":
         return Spent(
@@ -38,6 +43,7 @@ class Spent(Struct, frozen=True):
             self.calls + other.calls,
             self.unpriced_calls + other.unpriced_calls,
             self.estimated_nano + other.estimated_nano,
+            self.subscription_nano + other.subscription_nano,
         )
 
 
@@ -71,6 +77,7 @@ def _figures(spent: Spent) -> dict[str, Any]:
         "calls": spent.calls,
         "unpriced_calls": spent.unpriced_calls,
         "estimated_usd": decimal_string(spent.estimated_nano),
+        "subscription_usd": decimal_string(spent.subscription_nano),
     }
 
 
@@ -80,6 +87,7 @@ class _Figures(Struct, frozen=True):
     calls: int
     unpriced_calls: int
     estimated_usd: str
+    subscription_usd: str = "0.00"
     key: str = ""
     name: str = ""
     bad_lines: int = 0
@@ -108,4 +116,5 @@ def _spent(told: _Figures) -> Spent:
         told.calls,
         told.unpriced_calls,
         parse_money(told.estimated_usd),
+        parse_money(told.subscription_usd),
     )

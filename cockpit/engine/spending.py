@@ -1,5 +1,6 @@
-"""The request `spend`: the books, read beside the thread that writes them."""
+"""The request `spend`: the books, read beside the threads that write them."""
 
+from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,10 @@ from msgspec import Meta, Struct
 
 from cockpit.core.spending import By, Only, as_builtins
 from cockpit.engine.api import RequestError
+from cockpit.journal import paths
 from cockpit.journal.index import Index
 from cockpit.journal.spend import spend
+from cockpit.journal.wire_books import WireBooks
 
 FOREVER = 1 << 62
 
@@ -28,8 +31,8 @@ class Request(Struct, frozen=True):
     only: tuple[Only, ...] = ()
 
 
-def answer(path: Path, request: dict[str, Any]) -> bytes:
-    """What `cockpit spend --json` prints, of one moment of the index at `path`.
+def answer(path: Path, request: dict[str, Any], journal: Path | None = None) -> bytes:
+    """What `cockpit spend --json` prints, of one moment of the index at `path` and of the journal.
 
     Raises:
         RequestError: for a time zone that nobody knows, or before there is an index.
@@ -41,11 +44,9 @@ def answer(path: Path, request: dict[str, Any]) -> bytes:
         index = Index.open(path, read_only=True)
     except FileNotFoundError as error:
         raise RequestError("nothing is in the books yet") from error
-    try:
+    with closing(index), WireBooks.reading(journal or paths.journal_file()) as wire:
         index.query("BEGIN")  # calls, runs and kinds of the same moment
-        report = spend(index, asked.by, asked.since, asked.until, zone, asked.only)
-    finally:
-        index.close()
+        report = spend(index, asked.by, asked.since, asked.until, zone, asked.only, wire)
     return msgspec.json.encode(as_builtins(report))
 
 

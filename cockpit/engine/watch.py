@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from cockpit.engine.families import Families
 from cockpit.engine.library import Library, Place, describing, finding_tools, refreshed
 from cockpit.engine.notices import Notices
 from cockpit.journal.index import Index
+from cockpit.journal.left_out import left_out
+from cockpit.journal.wired import FOR_EVER, Span
 from cockpit.prices.book import Book
 
 MINUTE_MS = 60_000
@@ -54,10 +56,14 @@ class Watcher(threading.Thread):
         now: Callable[[], int],
         poll_seconds: int,
         recent_ms: int,
+        spans: Callable[[], Sequence[Span]] = tuple,
+        messages: Callable[[int], Iterable[int]] = lambda _: (),
+        governed: Callable[[int], Mapping[int, int]] = lambda _: {},
     ) -> None:
         """`happened`, `opened` (a family from its beginning) and `progress` are called from this thread.
 
-        Families without a call in the last `recent_ms` enter the books only.
+        Families without a call in the last `recent_ms` enter the books only. `spans`, `messages`
+        and `governed` tell from this thread what the wire's books hold, as `WireBooks` does.
         """
         super().__init__(name="watcher", daemon=True)
         self._library = library
@@ -68,6 +74,9 @@ class Watcher(threading.Thread):
         self._now = now
         self._poll_seconds = poll_seconds
         self._recent_ms = recent_ms
+        self._spans = spans
+        self._messages = messages
+        self._governed = governed
         self._families = Families(library, index, book, happened, opened, now)
         self._polled = self._listed = self._counted = 0.0
         self._list_cost = 0.0
@@ -279,7 +288,12 @@ class Watcher(threading.Thread):
         """What the whole machine spent lately, counted in the books."""
         self._counted, self._families.count_due = time.monotonic(), False
         now = self._now()
-        quarters = self._index.spent_by_quarter(now - SPENT_MS)
+        since = now - SPENT_MS
+        governed = self._governed(since)
+        elsewhere = left_out(self._index, self._spans(), self._messages(since), since, FOR_EVER)
+        quarters = self._index.spent_by_quarter(since, elsewhere)
+        for quarter, nano in governed.items():
+            quarters[quarter] = quarters.get(quarter, 0) + nano
         self._happened([SpendCounted(run="", at=now, quarters=quarters)])
 
     def _say(self, text: str, level: str) -> None:

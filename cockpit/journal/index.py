@@ -20,6 +20,7 @@ from cockpit.core.call import Call, Cursor, Source, Told
 from cockpit.core.tokens import Tokens
 from cockpit.journal import kinds, paths, rows
 from cockpit.journal.batch import Batch
+from cockpit.journal.left_out import NOTHING
 from cockpit.journal.rows import INSERT, NANO, REPLACE, Price, Row, Rows, key_of, merge
 
 VERSION = 4
@@ -409,10 +410,12 @@ class Index:
         )
         return max((at for at in newest if at is not None), default=None)
 
-    def spent_by_quarter(self, since: int) -> dict[int, int]:
-        """Nano-dollars of all calls since `since`, by quarters of an hour since the epoch."""
+    def spent_by_quarter(self, since: int, left_out: str = NOTHING) -> dict[int, int]:
+        """Nano-dollars of calls since `since`, by quarters of an hour; `left_out` count elsewhere."""
         rows = self._database.execute(
-            "SELECT at / 900000, sum(nano) FROM calls WHERE at >= ? GROUP BY 1", (since,)
+            "SELECT at / 900000, sum(nano) FROM calls WHERE at >= ?"
+            " AND key NOT IN (SELECT value FROM json_each(?)) GROUP BY 1",
+            (since, left_out),
         )
         return {quarter: nano for quarter, nano in rows if nano}
 

@@ -1,4 +1,7 @@
-"""Spend by run, agent, model, project, day or tool, from the usage index."""
+"""Spend by run, agent, model, project, day or tool: from the usage index, and from the ledger.
+
+The ledger is the truth for governed runs: what transcripts tell of the same calls is left out.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -7,15 +10,17 @@ from typing import Any
 from cockpit.core.spending import UNKNOWN, By, Only, Spent, SpentReport, SpentRow
 from cockpit.core.tokens import Tokens
 from cockpit.journal.index import Index, IndexedRun
+from cockpit.journal.left_out import NOTHING, left_out
+from cockpit.journal.wire_books import QUARTER_MS, Settled, WireBooks
+from cockpit.journal.wired import GovernedRun
 
 NO_TOOL = "(no tool)"
-QUARTER_MS = 900_000
 LATEST = 253_370_764_800_000
 """The year 9999: agents have written later times, and calendars end there."""
-
+_NOBODY = GovernedRun()
 _SUMS = (
     "sum(input), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(output),"
-    " sum(reasoning), total(nano), count(*), count(*) - count(nano)"
+    " sum(reasoning), coalesce(sum(nano), 0), count(*), count(*) - count(nano)"
 )
 _GROUPS = {
     "run": "run",
@@ -35,32 +40,87 @@ _PARTS = {
 
 
 def spend(
-    index: Index, by: By, since: int, until: int, zone: tzinfo | None, only: Sequence[Only] = ()
+    index: Index,
+    by: By,
+    since: int,
+    until: int,
+    zone: tzinfo | None,
+    only: Sequence[Only] = (),
+    wire: WireBooks | None = None,
 ) -> SpentReport:
     """Groups the calls of [since, until) milliseconds; days are those of `zone`, or the machine's.
 
-    `only` keeps what is of all these parts. Rows come dearest first, days in order. A call's cost
-    goes in equal parts to the tools it asked for, so that rows always add up to the total.
+    `only` keeps what is of all these parts; `wire` are the books of governed runs. Rows come
+    dearest first, days in order. A call's cost goes in equal parts to the tools it asked for, so
+    that rows always add up to the total; the tools of governed runs are unknown.
     """
     runs = index.runs() if by in ("run", "project", "agent") else {}
+    names = {run.run: run.name for run in runs.values()}
+    parts = list(_told(index, by, since, until, zone, only, runs, wire))
+    if wire is not None:
+        governed = wire.runs()
+        names.update((run, _name(known, names)) for run, known in governed.items())
+        parts += _booked(wire.settled(since, until), by, zone, only, governed)
     groups: dict[str, Spent] = {}
+    for key, part in parts:
+        groups[key] = groups.get(key, Spent()) + part
+    answer = [SpentRow(key, names.get(key, "") or key, spent) for key, spent in groups.items()]
+    answer.sort(key=_order(by))
+    total = sum(groups.values(), Spent())
+    return SpentReport(total, tuple(answer), index.bad_lines())
+
+
+def _told(
+    index: Index,
+    by: By,
+    since: int,
+    until: int,
+    zone: tzinfo | None,
+    only: Sequence[Only],
+    runs: dict[int, IndexedRun],
+    wire: WireBooks | None,
+) -> Iterable[tuple[str, Spent]]:
+    """What transcripts tell of, without what the wire's books hold."""
+    elsewhere = NOTHING
+    if wire is not None:
+        elsewhere = left_out(index, wire.spans(), wire.messages(since), since, until)
     parts = " ".join(_PARTS[part.field] for part in only)
     rows = index.query(
-        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls"
-        f" WHERE at >= ? AND at < ? {parts} GROUP BY 1, 2",
-        (since, until, *(part.key for part in only)),
+        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls WHERE at >= ? AND at < ?"
+        f" AND key NOT IN (SELECT value FROM json_each(?)) {parts} GROUP BY 1, 2",
+        (since, until, elsewhere, *(part.key for part in only)),
     )
     for group, kind, *sums in rows:
         nano = int(sums[6])
         estimated = 0 if index.kinds.kind(kind).mark == "exact" else nano
         spent = Spent(Tokens(*sums[:6]), nano, sums[7], sums[8], estimated)
-        for key, part in _keys(by, group, spent, runs, index, zone):
-            groups[key] = groups.get(key, Spent()) + part
-    names = {run.run: run.name for run in runs.values()}
-    answer = [SpentRow(key, names.get(key, "") or key, spent) for key, spent in groups.items()]
-    answer.sort(key=_order(by))
-    total = sum(groups.values(), Spent())
-    return SpentReport(total, tuple(answer), index.bad_lines())
+        yield from _keys(by, group, spent, runs, index, zone)
+
+
+def _booked(
+    rows: Iterable[Settled],
+    by: By,
+    zone: tzinfo | None,
+    only: Sequence[Only],
+    governed: dict[str, GovernedRun],
+) -> Iterable[tuple[str, Spent]]:
+    """What the ledger settled."""
+    for row in rows:
+        run = governed.get(row.run, _NOBODY)
+        keys = {
+            "run": row.run,
+            "agent": run.agent or UNKNOWN,
+            "model": row.model or UNKNOWN,
+            "project": run.project or UNKNOWN,
+            "tool": UNKNOWN,
+        }
+        if all(keys[part.field] == part.key for part in only):
+            yield (_day(row.quarter, zone) if by == "day" else keys[by]), row.spent
+
+
+def _name(run: GovernedRun, names: dict[str, str]) -> str:
+    """The operator's name for it, else what its transcript is called."""
+    return run.name or next(filter(None, (names.get(found) for found in run.found)), "")
 
 
 def _order(by: By) -> Callable[[SpentRow], Any]:
@@ -87,12 +147,15 @@ def _keys(
         case "model":
             return [(index.kinds.kind(group).model or UNKNOWN, spent)]
         case "day":
-            at = min(max(group * QUARTER_MS, 0), LATEST)
-            moment = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
-            return [(moment.date().isoformat(), spent)]
+            return [(_day(group, zone), spent)]
         case "tool":
             tools = [UNKNOWN] if group is None else list(index.kinds.tools(group))
             return _shared(tools or [NO_TOOL], spent)
+
+
+def _day(quarter: int, zone: tzinfo | None) -> str:
+    at = min(max(quarter * QUARTER_MS, 0), LATEST)
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).date().isoformat()
 
 
 def _shared(tools: list[str], spent: Spent) -> list[tuple[str, Spent]]:

@@ -3,17 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cockpit.core import events as e
-from cockpit.journal.store import events
 
 FOR_EVER = 1 << 62
 SLACK_MS = 5_000
 """A transcript may date a call's last line a little after the agent's end was seen."""
 _ENDS = (e.ProcessEnded, e.RunEnded, e.RunStopped)
-_KINDS = (e.SessionLinked, e.ProcessFound, *_ENDS)
+_KINDS = (e.RunGoverned, e.SessionLinked, e.ProcessFound, *_ENDS)
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in _KINDS)
+"""The events that tell of spans and of governed runs, as the journal names them."""
 
 
 class Span(Struct, frozen=True):
@@ -24,16 +25,13 @@ class Span(Struct, frozen=True):
     until: int
 
 
-def spans(database: sa.Connection) -> list[Span]:
-    """Every span the journal tells of, found run by found run."""
-    tags = [kind.__struct_config__.tag for kind in _KINDS]
-    linked = sa.select(events.c.run).where(events.c.kind == e.SessionLinked.__struct_config__.tag)
-    rows = database.execute(
-        sa.select(events.c.body)
-        .where(events.c.run.in_(linked), events.c.kind.in_(tags))
-        .order_by(events.c.seq)
-    )
-    return spans_of(e.decode(body) for (body,) in rows)
+class GovernedRun(Struct, frozen=True):
+    """What is known of a run that cockpit started; `found` are the transcripts it is seen in."""
+
+    agent: str = ""
+    name: str = ""
+    project: str = ""
+    found: tuple[str, ...] = ()
 
 
 def spans_of(happened: Iterable[e.Event]) -> list[Span]:
@@ -55,3 +53,20 @@ def spans_of(happened: Iterable[e.Event]) -> list[Span]:
         for name in names
         for since, until in lives[run]
     ]
+
+
+def governed_of(happened: Iterable[e.Event]) -> dict[str, GovernedRun]:
+    """The governed runs in a story, by id; of one that was begun again the last word counts."""
+    runs: dict[str, GovernedRun] = defaultdict(GovernedRun)
+    for event in happened:
+        known = runs[event.run]
+        if isinstance(event, e.RunGoverned):
+            runs[event.run] = replace(
+                known,
+                agent=event.agent,
+                name=event.name or known.name,
+                project=event.project or known.project,
+            )
+        elif isinstance(event, e.SessionLinked) and event.found not in known.found:
+            runs[event.run] = replace(known, found=(*known.found, event.found))
+    return dict(runs)

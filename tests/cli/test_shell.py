@@ -17,7 +17,9 @@ RUN_KEYS = {
     "burn_usd_per_h",
 }  # fmt: skip
 CLASSES = {"input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "reasoning"}
-SPENT_KEYS = {"usd", "tokens", "calls", "unpriced_calls", "estimated_usd"}
+SPENT_KEYS = {
+    "usd", "tokens", "calls", "unpriced_calls", "estimated_usd", "subscription_usd",
+}  # fmt: skip
 
 
 def line(**more):
