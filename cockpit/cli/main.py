@@ -7,7 +7,8 @@ import sys
 def main() -> None:
     """Opens the screen, or runs the command line; a broken pipe ends it quietly.
 
-    The screen needs no command line: loading one would cost its first paint 60 ms.
+    The screen needs no command line: loading one would cost its first paint 60 ms. Neither does
+    the hook, which runs before every tool call of an agent.
     """
     if len(sys.argv) == 1:
         gc.disable()  # what a start makes stays: looking for garbage in it is a sixth of its time
@@ -15,6 +16,10 @@ def main() -> None:
 
         open_screen()
         return
+    if sys.argv[1] == "hook":
+        from cockpit.cli.hook import main as hook
+
+        hook(sys.argv[2:])
     from cockpit.cli.shell import cockpit
 
     try:
