@@ -103,6 +103,7 @@ BALANCE = Write(
         " ON CONFLICT (scope) DO UPDATE SET nano = balances.nano + excluded.nano,"
         " tokens = balances.tokens + excluded.tokens, calls = balances.calls + excluded.calls"
     ),
+    total_by="scope",
 )
 
 

@@ -47,11 +47,13 @@ events = sa.Table(
 class Write(Struct, frozen=True, eq=False):
     """A statement that the writer runs for all its rows of a commit at once.
 
-    Within a commit lower ranks go first: a row is inserted before it is updated.
+    Within a commit lower ranks go first: a row is inserted before it is updated. Rows that agree in
+    the column `total_by` are first added up to one.
     """
 
     rank: int
     sql: sa.Executable
+    total_by: str = ""
 
 
 Statement = tuple[Write, dict[str, Any]]
@@ -259,7 +261,7 @@ class Journal:
             if rows:
                 connection.execute(sa.insert(events), rows)
             for write in sorted(by_write, key=lambda write: write.rank):
-                connection.execute(write.sql, by_write[write])
+                connection.execute(write.sql, _totals(by_write[write], write.total_by))
             return int(
                 connection.execute(
                     sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
@@ -274,6 +276,18 @@ def _row(event: Event) -> dict[str, Any]:
         "kind": type(event).__struct_config__.tag,
         "body": encode(event).decode(),
     }
+
+
+def _totals(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    if not key:
+        return rows
+    totals: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        total = totals.setdefault(row[key], dict.fromkeys(row, 0) | {key: row[key]})
+        for name, value in row.items():
+            if name != key:
+                total[name] += value
+    return list(totals.values())
 
 
 def _is_wrong_itself(error: Exception) -> bool:

@@ -400,7 +400,7 @@ async def test_twenty_sub_agents_three_deep_stay_within_one_cap(ledger):
 
 
 async def test_a_promise_is_borne_above_from_the_start_and_drawn_from_inside(ledger):
-    ledger.cap("run:r", Cap(nano=50_000))
+    ledger.cap("run:r", Cap(nano=25_000))
     await ledger.allow(hold("promise"), Amount(20_000), "stage:r/sub")
     assert ledger.balance("run:r").held.nano == 20_000
     granted = await ledger.place(hold("c", "r", "stage:r/sub"), price, 10_000, 10)

@@ -46,8 +46,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock = Clock()
         self.number = 0
-        self.holds = {}  # call -> (scopes, Amount)
-        self.promises = {}  # call -> (scope, scopes)
+        self.holds = {}  # call -> (scopes, Amount, the promise it draws on)
+        self.promises = {}  # call -> (scope, scopes, Amount)
+        self.drawn = Counter()
         self.spent = Counter()
         self.caps = {}
         self.waiting = {}  # call -> task
@@ -104,8 +105,11 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         held = {each.call: each for each in self.ledger.open_holds()}[call]
         if call not in self.promises:
-            self.holds[call] = (held.scopes, answer.amount)
+            self.holds[call] = (held.scopes, answer.amount, self.promise_of(held.scopes))
         self.within_caps(held.scopes, answer.amount)
+
+    def promise_of(self, of):
+        return next((name for name, each in self.promises.items() if each[0] in of), None)
 
     def within_caps(self, of, asked):
         for scope in of:
@@ -133,10 +137,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS), nano=st.integers(0, 60_000), tokens=st.integers(0, 3_000))
     def promise(self, run, nano, tokens):
-        if any(scope == STAGES[run] for scope, _ in self.promises.values()):
+        if any(each[0] == STAGES[run] for each in self.promises.values()):
             return
         asking = self.call(run, staged=False)
-        self.promises[asking.call] = (STAGES[run], asking.scopes)
+        self.promises[asking.call] = (STAGES[run], asking.scopes, Amount(nano, tokens))
         allowing = self.ledger.allow(asking, Amount(nano, tokens), STAGES[run])
         self.new(self.loop.create_task(allowing), asking.call)
         if asking.call not in {each.call for each in self.ledger.open_holds()}:
@@ -158,7 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.holds)
     def settle(self, data, output, correct):
         call = data.draw(st.sampled_from(sorted(self.holds)))
-        of, amount = self.holds.pop(call)
+        of, amount, promise = self.holds.pop(call)
         nano = 1_000 + 25 * output
         outcome = self.ledger.settle(
             call, Settlement(tokens=Tokens(input=100, output=output), nano=nano)
@@ -167,6 +171,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert outcome.overrun_nano == max(0, nano - amount.nano)
         spent = Amount(nano, 100 + output)
         self.book(of, spent)
+        self.drawn[promise, "nano"] += spent.nano
+        self.drawn[promise, "tokens"] += spent.tokens
         assert not self.ledger.settle(call, Settlement(nano=1)).first
         if correct:
             better = Settlement(tokens=Tokens(input=100, output=output + 7), nano=nano + 3)
@@ -228,17 +234,21 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_tree_is_consistent(self):
-        promised = {scope for _, of in self.promises.values() for scope in of}
         for scope in SCOPES:
             balance = self.ledger.balance(scope)
-            held = [amount for of, amount in self.holds.values() if scope in of]
-            nano, tokens = (sum(each.nano for each in held), sum(each.tokens for each in held))
-            assert balance.held.nano >= nano
-            assert balance.held.tokens >= tokens
-            if scope not in promised:
-                assert balance.held == Amount(nano, tokens)
+            assert balance.held == Amount(self.held(scope, "nano"), self.held(scope, "tokens"))
             assert balance.settled.nano == self.spent[scope, "nano"]
             assert balance.settled.tokens == self.spent[scope, "tokens"]
+
+    def held(self, scope, unit):
+        """Calls under way, and of every promise what nobody has drawn yet."""
+        total = sum(getattr(each[1], unit) for each in self.holds.values() if scope in each[0])
+        for name, (_, of, amount) in self.promises.items():
+            drawn = self.drawn[name, unit] + sum(
+                getattr(each[1], unit) for each in self.holds.values() if each[2] == name
+            )
+            total += max(0, getattr(amount, unit) - drawn) if scope in of else 0
+        return total
 
 
 TestLedger = LedgerMachine.TestCase
