@@ -269,50 +269,71 @@ def request(pace, size):
 
 
 SCENARIOS = (
-    ("1 paced", "paced", 1, 20),
-    ("1 quick", "quick", 1, 60),
-    ("100 calm", "calm", 100, 3),
-    ("100 quick", "quick", 100, 4),
+    ("1 paced", "paced", 1, 6),
+    ("1 quick", "quick", 1, 20),
+    ("100 calm", "calm", 100, 1),
+    ("100 quick", "quick", 100, 1),
     ("300 calm", "calm", 300, 1),
 )
+ROUNDS = 3
 
 
-def measure(name, command, port, path, headers, size, environment=None):
-    """Every scenario through one process; rows by scenario."""
-    process = None
-    if command:
-        log = Path(tempfile.gettempdir()) / f"cockpit-bench-{name}.log"
-        with log.open("wb") as into:
-            process = subprocess.Popen(
-                command,
-                stdout=into,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
-            )
-        if not up(port):
-            print(f"{name} did not start: see {log}", file=sys.stderr)
-            process.kill()
-            return {}
-    watched = psutil.Process(process.pid) if process else None
-    rows = {}
-    try:
-        time.sleep(1)
+class Way:
+    """One way to the provider: a process in between, or none."""
+
+    def __init__(self, name, port, path, headers, command=(), environment=None):
+        self.name, self.port, self.path, self.headers = name, port, path, headers
+        self.command, self.environment = command, environment or {}
+        self.process = None
+        self.seen, self.used, self.asked = {}, {}, {}
+
+    def begin(self, size):
+        """Whether it is there, and warm."""
+        if self.command:
+            log = Path(tempfile.gettempdir()) / f"cockpit-bench-{self.name}.log"
+            with log.open("wb") as into:
+                self.process = subprocess.Popen(
+                    self.command,
+                    stdout=into,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **self.environment},
+                )
+            if not up(self.port):
+                print(f"{self.name} did not start: see {log}", file=sys.stderr)
+                self.end()
+                return False
+            time.sleep(1)
         warm = request("quick", size)
-        run(scenario(port, path, warm, headers, 2, 3))
-        for title, pace, streams, count in SCENARIOS:
-            before = cpu(watched) if watched else 0.0
-            seen = run(scenario(port, path, request(pace, size), headers, streams, count))
-            used = (cpu(watched) if watched else 0.0) - before
-            rows[title] = figures(seen, used, streams * count)
-            print(line(name, title, rows[title]), flush=True)
-            time.sleep(0.5)
-    finally:
-        if process:
-            process.terminate()
+        return not run(scenario(self.port, self.path, warm, self.headers, 2, 3)).failed
+
+    def end(self):
+        if self.process is not None:
+            self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            process.kill()
-    return rows
+                self.process.wait(5)
+            self.process.kill()
+
+    def go(self, title, pace, streams, count, size):
+        before = self.cpu()
+        told = run(
+            scenario(self.port, self.path, request(pace, size), self.headers, streams, count)
+        )
+        self.used[title] = self.used.get(title, 0.0) + self.cpu() - before
+        self.asked[title] = self.asked.get(title, 0) + streams * count
+        known = self.seen.setdefault(title, Seen())
+        known.first += told.first
+        known.delays += told.delays
+        known.took += told.took
+        known.failed += told.failed
+
+    def cpu(self):
+        return cpu(psutil.Process(self.process.pid)) if self.process else 0.0
+
+    def rows(self):
+        return {
+            title: figures(seen, self.used[title], self.asked[title])
+            for title, seen in self.seen.items()
+        }
 
 
 def figures(seen, used, asked):
@@ -373,40 +394,47 @@ def ourselves(what, port, upstream, loop):
 
 
 def compare(options):
+    """All ways in turn, several times: whatever else the machine does befalls them all."""
     upstream = free_port()
     provider = subprocess.Popen(ourselves("provider", upstream, 0, "uvloop"))
     if not up(upstream):
         sys.exit("the provider did not start")
-    path, key = "/v1/messages", "x-api-key: cockpit-dummy-x\r\nanthropic-version: 2023-06-01\r\n"
-    rows = {}
-    try:
-        rows["direct"] = measure("direct", None, upstream, path, key, options.size)
-        for name, what, loop in (
-            ("relay", "relay", "uvloop"),
-            ("cockpit", "gateway", "uvloop"),
-            ("cockpit, asyncio", "gateway", "asyncio"),
-        ):
-            port = free_port()
-            command = ourselves(what, port, upstream, loop)
-            at = path if what == "relay" else f"/run/token{path}"
-            rows[name] = measure(name, command, port, at, key, options.size)
-        rows["litellm"] = beside(options, upstream, path)
-    finally:
-        provider.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        ways = [way for way in ways_to(upstream, options, folder) if way.begin(options.size)]
+        try:
+            for title, pace, streams, count in SCENARIOS:
+                for way in ways * ROUNDS:
+                    way.go(title, pace, streams, count, options.size)
+                for way in ways:
+                    print(line(way.name, title, way.rows()[title]), flush=True)
+        finally:
+            for way in ways:
+                way.end()
+            provider.kill()
+    rows = {way.name: way.rows() for way in ways}
     ratios(rows)
     ratios(rows, ours="cockpit, asyncio")
 
 
-def beside(options, upstream, path):
+def ways_to(upstream, options, folder):
+    path, key = "/v1/messages", "x-api-key: cockpit-dummy-x\r\nanthropic-version: 2023-06-01\r\n"
+    yield Way("direct", upstream, path, key)
+    for name, what, loop in (
+        ("relay", "relay", "uvloop"),
+        ("cockpit", "gateway", "uvloop"),
+        ("cockpit, asyncio", "gateway", "asyncio"),
+    ):
+        port = free_port()
+        at = path if what == "relay" else f"/run/token{path}"
+        yield Way(name, port, at, key, ourselves(what, port, upstream, loop))
     if not options.litellm or not Path(options.litellm).exists():
         print("LiteLLM is not here (--litellm PATH): not compared", file=sys.stderr)
-        return {}
+        return
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        command = litellm_command(options.litellm, port, upstream, folder)
-        key = f"Authorization: Bearer sk-{'bench' * 8}\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n"
-        quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-        return measure("litellm", command, port, path, key, options.size, quiet)
+    bearer = f"Authorization: Bearer sk-{'bench' * 8}\r\nContent-Type: application/json\r\n"
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    command = litellm_command(options.litellm, port, upstream, folder)
+    yield Way("litellm", port, path, f"{bearer}anthropic-version: 2023-06-01\r\n", command, quiet)
 
 
 if __name__ == "__main__":

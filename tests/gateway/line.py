@@ -91,9 +91,9 @@ class Line:
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until(self, kind, count=1):
+    async def until(self, kind, count=1, limit=10):
         """The events of a kind, once there are so many."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(limit):
             while len(self.of(kind)) < count:
                 await self._news.wait()
         return self.of(kind)

@@ -94,7 +94,8 @@ class Responses:
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         status = refusals.status_for(agent, 400)
-        return refusals.refused(status, error("billing_error", sentence, "budget_reached"))
+        # Codex shows nothing but the code where it is "budget_reached"
+        return refusals.refused(status, error("billing_error", sentence, "cap_reached"))
 
     def retry_later(self, sentence: str, seconds: int) -> Refusal:
         return refusals.later(429, seconds, error("rate_limit_error", sentence, "paused"))
