@@ -329,24 +329,26 @@ def test_opencode_logins(start, home):
         start("opencode run --attach http://localhost:4096 hi")
 
 
-def test_gemini_is_kept_from_its_google_login(start, home, tmp_path):
-    put(
-        tmp_path / "machine.json",
-        {"general": {"x": 1}, "security": {"auth": {"enforcedType": None}}},
-    )
-    variable = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
-    launch = start(
-        "gemini -p hi", GOOGLE_API_KEY=SECRET, **{variable: str(tmp_path / "machine.json")}
-    )
-    [(path, data)] = launch.files.items()
-    assert launch.environment[variable] == str(path)
-    assert json.loads(data)["general"] == {"x": 1}
-    assert json.loads(data)["security"]["auth"]["selectedType"] == "gemini-api-key"
+def test_gemini_gets_a_session_and_a_google_login_is_refused(start, home):
+    launch = start("gemini -p hi", GOOGLE_API_KEY=SECRET, GOOGLE_GENAI_USE_VERTEXAI="true")
     assert launch.environment["GOOGLE_GENAI_USE_VERTEXAI"] == "false"
+    assert launch.environment["CODE_ASSIST_ENDPOINT"] == URL
     assert launch.keys == {"gemini": "GOOGLE_API_KEY"}
     assert "--session-id" in launch.argv
     with pytest.raises(ValueError, match="container"):
         start("gemini --sandbox -p hi")
+    put(
+        home / ".gemini" / "settings.json",
+        {"security": {"auth": {"selectedType": "gemini-api-key"}}},
+    )
+    start("gemini -p hi")
+    for settings in (
+        {"security": {"auth": {"selectedType": "oauth-personal"}}},
+        {"selectedAuthType": "vertex-ai"},
+    ):
+        put(home / ".gemini" / "settings.json", settings)
+        with pytest.raises(ValueError, match="choose the API key"):
+            start("gemini -p hi")
 
 
 def test_qwen_providers_are_repeated_with_our_url(start, home):

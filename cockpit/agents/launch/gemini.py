@@ -1,13 +1,14 @@
-"""Gemini CLI: base URL and dummy key by environment; the kind of login by system settings.
+"""Gemini CLI: base URL and dummy key by environment.
 
-A user who logs in with Google has that chosen in `settings.json`, and such calls go elsewhere in
-another dialect: the system settings of the run choose the key.
+A Google login, chosen in the settings, asks another service in another dialect: it is refused, and
+the address of that service is the gateway's too, where such calls end.
 """
 
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from cockpit.agents.launch import google_style, layers
+from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch
 from cockpit.agents.launch.words import (
@@ -30,7 +31,6 @@ RULES = grammar(
     " --include-directories",
 )
 HELPERS = listed("mcp extensions extension skills skill hooks hook gemma")
-SETTINGS = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
 SYSTEM_SETTINGS = "/etc/gemini-cli/settings.json"
 CONTINUES = ("-r", "--resume", "--session-file")
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -51,20 +51,14 @@ class Gemini:
         outer = command.environment(environment)
         if has(parts, "-s", "--sandbox"):
             raise ValueError("--sandbox works in a container, which cannot reach the gateway")
-        path, data = google_style.above_all(
-            SETTINGS,
-            SYSTEM_SETTINGS,
-            {"security": {"auth": {"selectedType": "gemini-api-key"}}},
-            door.scratch,
-            outer,
-        )
+        _refuse_login(outer)
         ours: dict[str, str | None] = {
             "GOOGLE_GEMINI_BASE_URL": door.url,
             "GEMINI_API_KEY": DUMMY_KEY,
             "GOOGLE_API_KEY": None,
             "GOOGLE_GENAI_USE_VERTEXAI": "false",
             "GOOGLE_GENAI_USE_GCA": "false",
-            SETTINGS: str(path),
+            "CODE_ASSIST_ENDPOINT": door.url,
             **layers.direct(outer),
         }
         parts, session = _with_session(parts)
@@ -74,8 +68,7 @@ class Gemini:
             command.again(written(parts), ours),
             ours,
             ("gemini",),
-            {path: data},
-            session,
+            session=session,
             upstreams={"gemini": elsewhere} if elsewhere else {},
             keys={"gemini": key} if key else {},
         )
@@ -91,6 +84,28 @@ class Gemini:
         options = written(part for part in kept if part.option)
         said = ("-p" if headless else "-i", prompt) if prompt else ()
         return command.again((*options, "--resume", session, *said))
+
+
+def _refuse_login(outer: Mapping[str, str]) -> None:
+    """Raises ValueError when the settings choose a login that asks elsewhere, in another dialect.
+
+    No variable wins over that choice: settings above the user's own must belong to root.
+    """
+    here = Path(outer.get("PWD") or Path.cwd())
+    places = [layers.home(outer) / ".gemini", here / ".gemini"]
+    paths = [place / "settings.json" for place in places]
+    paths.append(Path(outer.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or SYSTEM_SETTINGS))
+    chosen = ""
+    for path in paths:
+        table = layers.read(path)
+        auth = layers.table(layers.table(table.get("security")).get("auth"))
+        said = auth.get("selectedType") or table.get("selectedAuthType")
+        chosen = layers.text(said) or chosen
+    if chosen not in ("", "gemini-api-key"):
+        raise ValueError(
+            f"Gemini's settings choose the login {chosen}, which cannot be led through the gateway:"
+            " choose the API key there (/auth); cockpit keeps the key"
+        )
 
 
 def _with_session(parts: list[Part]) -> tuple[list[Part], str]:

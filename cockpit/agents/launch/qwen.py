@@ -6,10 +6,12 @@ the system settings of the run repeat the user's providers with ours in its plac
 
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
-from cockpit.agents.launch import google_style, layers
+from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
@@ -91,9 +93,7 @@ class Qwen:
         url = given or layers.text(auth.get("baseUrl")) or outer.get(kind.base) or kind.url
         variable = layers.text(entry.get("envKey")) or kind.key
         own = bool(auth.get("apiKey") or variable in layers.table(users.get("env")))
-        path, data = google_style.above_all(
-            SETTINGS, SYSTEM_SETTINGS, _settings(users, name, url, door.url), door.scratch, outer
-        )
+        path, data = _above_all(_settings(users, name, url, door.url), door.scratch, outer)
         base = layers.rebased(url, door.url, kind.wire)[0]
         ours: dict[str, str | None] = {kind.base: base, SETTINGS: str(path), **layers.direct(outer)}
         if not own:
@@ -167,6 +167,12 @@ def _settings(users: layers.Table, name: str, url: str, door: str) -> layers.Tab
             for kind, entries in providers.items()
         }
     return said
+
+
+def _above_all(ours: layers.Table, scratch: Path, outer: Mapping[str, str]) -> tuple[Path, bytes]:
+    """A file with the machine's own system settings and ours above."""
+    theirs = layers.read(Path(outer.get(SETTINGS) or SYSTEM_SETTINGS))
+    return scratch / "system-settings.json", msgspec.json.encode(layers.merged(theirs, ours))
 
 
 def _led(entry: object, door: str, kind: str) -> object:
