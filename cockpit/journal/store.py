@@ -6,6 +6,7 @@ IMMEDIATE and group commit; readers open read-only and never wait.
 """
 
 import logging
+import math
 import os
 import queue
 import threading
@@ -191,11 +192,11 @@ class Journal:
             first = self._queue.get()
             if first is None:
                 return
-            self._commit(self._group([first]))
+            self._commit(self._group([first], GROUP_LIMIT))
 
-    def _group(self, batch: list[_Item]) -> list[_Item]:
+    def _group(self, batch: list[_Item], limit: float) -> list[_Item]:
         """The batch and what else is waiting."""
-        while len(batch) < GROUP_LIMIT:
+        while len(batch) < limit:
             try:
                 further = self._queue.get_nowait()
             except queue.Empty:
@@ -235,7 +236,7 @@ class Journal:
         if self._closing.wait(RETRY_SECONDS):
             _refuse(batch, error)
             return []
-        return self._group(batch)
+        return self._group(batch, math.inf)  # no impatient one may wait behind the patient
 
     def _tell_trouble(self, error: Exception) -> None:
         if not self._troubled:

@@ -234,6 +234,20 @@ async def test_a_locked_journal_grants_nothing_and_recovers(path, impatient):
         other.close()
 
 
+async def test_no_hold_waits_behind_events_that_cannot_be_written(path, impatient, monkeypatch):
+    monkeypatch.setattr(store, "GROUP_LIMIT", 3)
+    with opened(path) as ledger:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        told = [ledger._journal.append(NoticeGiven(run="", at=n, text="x")) for n in range(20)]
+        refused = await asyncio.wait_for(ledger.place(hold(), price, 300, 10), 10)
+        assert refused.reason == "journal"
+        other.execute("ROLLBACK")
+        await asyncio.gather(*map(asyncio.wrap_future, told))
+        assert [event.at for _, event in ledger._journal.replay()] == list(range(20))
+        other.close()
+
+
 async def test_a_row_that_is_wrong_spares_its_neighbours(path, impatient):
     with opened(path) as ledger:
         await ledger.place(hold("c"), price, 300, 10)
