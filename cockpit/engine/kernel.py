@@ -1,7 +1,7 @@
 """What a runner asks of the kernel, by the standard library alone: it must start in milliseconds.
 
 A process is named by pid and start ticks: clock ticks since the machine's boot, which a step of
-the wall clock cannot change. Outside Linux there is no /proc: ticks are 0 and trees are unknown.
+the wall clock cannot change. Outside Linux there is no /proc: `ps` tells, in seconds since the epoch.
 """
 
 import contextlib
@@ -48,6 +48,10 @@ def read(path: str, limit: int = 65_536) -> bytes:
 
 def row(pid: int) -> Row | None:
     """The process that has this pid now; None when there is none."""
+    if not LINUX:
+        from cockpit.engine import ps
+
+        return ps.row(pid)
     data = read(f"/proc/{pid}/stat", 1024)
     end = data.rfind(b")")
     if end < 0:
@@ -80,6 +84,10 @@ def descendants(pid: int, spare: frozenset[int] = frozenset()) -> list[Row]:
 
     One pass: who forks meanwhile is seen by the next.
     """
+    if not LINUX:
+        from cockpit.engine import ps
+
+        return ps.descendants(pid, spare)
     found: list[Row] = []
     ahead = [pid]
     seen = {pid, *spare}

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.engine import kernel
-from cockpit.engine.processes import Identity, moment
+from cockpit.engine.processes import Identity, created, moment
 from cockpit.journal import paths
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -25,7 +25,10 @@ _LONGEST_NAME = 24
 
 
 class Record(Struct, frozen=True):
-    """One agent at its birth. Ticks are the kernel's start times, valid within one `boot`."""
+    """One agent at its birth. Ticks are the kernel's start times, valid within one `boot`.
+
+    `created` and `runner_created` are the engine's own measure of the same, for systems without ticks.
+    """
 
     run: str
     secret: str
@@ -38,16 +41,18 @@ class Record(Struct, frozen=True):
     cgroup: str = ""
     authority: str = "process"
     born: int = 0
+    created: int = 0
+    runner_created: int = 0
 
     @property
     def agent(self) -> Identity:
         """The agent's process."""
-        return (self.pid, moment(self.ticks))
+        return (self.pid, moment(self.ticks) if kernel.LINUX else self.created)
 
     @property
     def owner(self) -> Identity:
         """The runner's process."""
-        return (self.runner, moment(self.runner_ticks))
+        return (self.runner, moment(self.runner_ticks) if kernel.LINUX else self.runner_created)
 
     @property
     def is_of_this_boot(self) -> bool:
@@ -151,11 +156,18 @@ def kin(run: str) -> Kin:
     try:
         rows = msgspec.json.decode((directory() / f"{run}.tree").read_bytes())["rows"]
         return Kin(
-            tuple((int(pid), moment(int(ticks))) for pid, ticks, _ in rows),
+            tuple(_identity(int(pid), int(ticks)) for pid, ticks, _ in rows),
             tuple(sorted({int(sid) for _, _, sid in rows})),
         )
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
         return Kin()
+
+
+def _identity(pid: int, ticks: int) -> Identity:
+    if kernel.LINUX:
+        return (pid, moment(ticks))
+    born = created(pid) or 0
+    return (pid, born if born // 1000 == ticks else 0)
 
 
 def end(run: str) -> End | None:

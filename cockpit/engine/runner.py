@@ -41,13 +41,14 @@ _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCONT)
 class Runner:
     """One run, from its spec to its farewell."""
 
-    def __init__(self, spec: dict[str, Any], engine: socket.socket) -> None:
-        """Bears the agent, which waits, and opens the socket.
+    def __init__(self, spec: dict[str, Any], engine: socket.socket, *, sees_all: bool) -> None:
+        """Bears the agent, which waits, and opens the socket; `sees_all`: orphans come to us.
 
         Raises:
             OSError: when one of them is impossible.
         """
         self.spec = spec
+        self.sees_all = sees_all
         self.loop = Loop()
         self.lease = Lease(float(spec["lease"]), read_clocks())
         self.modes = Modes()
@@ -127,11 +128,11 @@ class Runner:
     def _reap(self) -> None:
         """Takes every death; learns whether any child is left."""
         self.alone = False
-        while not self.alone:
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
-                self.alone = True
+                self.alone = self.sees_all or not kernel.descendants(os.getpid())
                 break
             if pid == 0:
                 break
@@ -432,7 +433,7 @@ def main() -> None:
     engine = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    kernel.become_subreaper()
+    sees_all = kernel.become_subreaper()
     for number in _HEARD:
         signal.signal(number, lambda *_: None)
     for number in _UNHEARD:
@@ -441,7 +442,7 @@ def main() -> None:
     if spec is None:
         sys.exit(2)
     try:
-        runner = Runner(spec, engine)
+        runner = Runner(spec, engine, sees_all=sees_all)
     except OSError as error:
         engine.settimeout(1)
         engine.sendall(frames.said(frames.FAILED, reason=f"no runner: {error}"))

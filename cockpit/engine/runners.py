@@ -35,6 +35,7 @@ BEAT_SECONDS = 5.0
 BIRTH_SECONDS = 20.0
 GONE_SECONDS = 2.0
 LOOK_SECONDS = 0.01
+RUNNER = ("-m", "cockpit.engine.runner")
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR")
 """What a runner needs of our own environment. The agent's is in its spec, and only there."""
 
@@ -158,8 +159,6 @@ class Runners:
 
     def _found(self, record: Record, evidence: str) -> "Future[int]":
         pid, born = record.agent
-        if not record.ticks:
-            born = created(pid) or 0
         authority: Authority = "wire" if record.authority == "wire" else "process"
         return self._record(
             ProcessFound(
@@ -303,7 +302,7 @@ def _start_runner(run: str, secret: str) -> "tuple[Rein, subprocess.Popen[bytes]
     ours, theirs = socket.socketpair()
     with theirs:
         child = subprocess.Popen(
-            [sys.executable, "-m", "cockpit.engine.runner", run],
+            [sys.executable, *RUNNER, run],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -351,4 +350,6 @@ def _record_of(spec: Spec, secret: str, born: dict[str, Any], now: int) -> Recor
         cgroup=str(born["cgroup"]),
         authority=spec.authority,
         born=now,
+        created=created(int(born["pid"])) or 0,
+        runner_created=created(int(born["runner"])) or 0,
     )

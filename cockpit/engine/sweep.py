@@ -37,7 +37,7 @@ def orphans(known: Collection[int], since: int) -> list[kernel.Row]:
     is older than its agent, born at the ticks `since`. Those that have ended are taken from the kernel
     here.
     """
-    mine = kernel.row(os.getpid())
+    mine = kernel.row(os.getpid()) if kernel.LINUX else None
     if mine is None:
         return []
     rows = [

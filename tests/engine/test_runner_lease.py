@@ -129,7 +129,9 @@ class Stalled:
 
 async def test_a_reader_that_does_not_read_blocks_nobody_and_misses_only_the_oldest(silent):
     heard = Heard()
-    rein = await silent.spawn(["sh", "-c", "read word; head -c 49999992 /dev/zero; echo 6250000"], hear=heard)
+    rein = await silent.spawn(
+        ["sh", "-c", "read word; head -c 49999992 /dev/zero; echo 6250000"], hear=heard
+    )
     stalled = Stalled(rein.run)
     began = time.monotonic()
     rein.write(b"\n")

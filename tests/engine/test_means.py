@@ -1,0 +1,39 @@
+"""What `cockpit doctor` says about stopping is what was found."""
+
+import os
+
+from cockpit.engine import cgroups, kernel
+from cockpit.engine.means import means
+
+
+def found():
+    return {name: there for name, there, _ in means()}
+
+
+def test_every_means_is_looked_for(monkeypatch):
+    assert found()["orphans"] == kernel.LINUX
+    assert found()["control groups"] == (cgroups.base() is not None)
+    monkeypatch.setattr(kernel, "LINUX", False)
+    monkeypatch.setattr(cgroups, "base", lambda: None)
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    assert found() == {
+        "control groups": False,
+        "orphans": False,
+        "reused pids": False,
+        "after a crash": True,
+    }
+    assert all(text for _, _, text in means())
+
+
+def test_a_group_is_only_used_where_it_works(monkeypatch, tmp_path):
+    cgroups.base.cache_clear()
+    monkeypatch.setattr(cgroups, "_mount", lambda: tmp_path)
+    monkeypatch.setattr(cgroups, "_own", lambda: "/")
+    try:
+        assert cgroups.base() is None  # a plain directory has no cgroup.kill
+        assert cgroups.make("run-x") == ""
+        assert cgroups.members("") == []
+        cgroups.kill("")
+        cgroups.remove("")
+    finally:
+        cgroups.base.cache_clear()
