@@ -1,10 +1,10 @@
 """The gateway's server: loopback HTTP, one URL with one token for each run."""
 
 import logging
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
-import aiohttp
 from aiohttp import web
 
 from cockpit.gateway import sentences
@@ -115,9 +115,9 @@ class Gateway:
             return await self._door.handle(governed, request, path, query)
         except (GoneError, ConnectionError):
             return _nobody(request)
-        except (aiohttp.ClientError, ValueError):
-            log.exception("a request of %s failed", governed.run)
-            return _nobody(request)
+        except Exception as error:  # its text, and the server's own log of it, could hold a key
+            log.error("a request of %s failed: %s", governed.run, _place(error))
+            return web.Response(status=500, text="cockpit: the gateway failed")
 
 
 def split(target: str) -> tuple[str, str, str]:
@@ -135,6 +135,13 @@ def _turned_away(path: str, request: web.BaseRequest) -> web.Response:
     answer = answered(dialect.refusal(sentences.NO_RUN, ""), status=403)
     answer.force_close()
     return answer
+
+
+def _place(error: Exception) -> str:
+    """What kind of error it was and where: no word of what it says."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames))
+    return f"{type(error).__name__} at {places}"
 
 
 def _nobody(request: web.BaseRequest) -> web.Response:

@@ -80,6 +80,10 @@ class Door:
                 raise
             passage.open.task.uncancel()
             return await passage.refuse(passage.open.stopped)
+        except Exception:
+            if passage.answer is not None:  # nothing else may be written into an open answer
+                passage.hang_up()
+            raise
         finally:
             governed.leave(passage.open)
 
@@ -87,7 +91,7 @@ class Door:
         try:
             errand = Errand(self, passage, path, query, await self._headers(passage, query))
             if not passage.asked.paid:
-                self._refused(passage.governed)
+                self._refused(passage)
                 return await errand.free()
             sent = await self._admitted(passage)
         except RefusedError as refused:
@@ -150,11 +154,13 @@ class Door:
         governed = passage.governed
         while governed.paused and not governed.refused:
             await passage.patiently(governed.next_decision.wait())
-        self._refused(governed)
+        self._refused(passage)
 
-    def _refused(self, governed: Governed) -> None:
-        if governed.refused:
-            raise RefusedError(governed.refused)
+    def _refused(self, passage: Passage) -> None:
+        sentence = passage.governed.refused
+        if sentence:
+            self._hold_refused(passage, "", "", sentence)
+            raise RefusedError(sentence)
 
     async def _placed(
         self, passage: Passage, price: Worst, wanted: int, payer: Billing

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import anthropic
 import pytest
 
@@ -283,16 +284,34 @@ async def test_a_restart_keeps_the_port_and_a_taken_one_gets_a_new(line, tmp_pat
     await line.door.outside.open()
 
 
-async def test_whatever_breaks_no_hold_stays_open(line):
-    """A listener that fails is a mistake of ours, and must not leave money locked away."""
+async def test_whatever_breaks_no_hold_stays_open(line, caplog):
+    """A listener that fails is a mistake of ours: no money stays locked away, no word gets out."""
     run = line.run()
 
     def broken(event):
-        raise RuntimeError("broken listener")
+        raise RuntimeError(f"listener broken by {KEY}")
 
     line.door.happened = broken
     async with client() as session, post(session, run, messages()) as answer:
         assert answer.status == 500
-        await answer.read()
+        assert KEY not in await answer.text()
+    assert "RuntimeError at test_door.py" in caplog.text
+    assert KEY not in caplog.text
     assert not line.ledger.open_holds()
     assert line.spent().tokens > 0
+
+
+async def test_what_breaks_in_an_open_stream_ends_it_without_a_second_answer(line):
+    run = line.run()
+
+    def full(*arguments):
+        raise OSError("disk full")
+
+    line.ledger.checkpoint = full
+    async with client() as session:
+        answer = await post(session, run, messages("[[slow]]", max_tokens=4_000))
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+    (settled,) = await line.until(e.CallSettled)
+    assert settled.mark == "estimated"
+    assert not line.ledger.open_holds()
