@@ -60,7 +60,8 @@ def spend(
     if wire is not None:
         governed = wire.runs()
         names.update((run, _name(known, names)) for run, known in governed.items())
-        parts += _booked(wire.settled(since, until), by, zone, only, governed)
+        booked = wire.settled(since, until, by_quarter=by == "day")
+        parts += _booked(booked, by, zone, only, governed)
     groups: dict[str, Spent] = {}
     for key, part in parts:
         groups[key] = groups.get(key, Spent()) + part

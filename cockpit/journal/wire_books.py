@@ -32,8 +32,9 @@ _LATE = ", ".join(f"sum({name}) AS {name}" for name in (*_CLASSES, "nano"))
 _ONE = ", ".join(
     f"calls.{name} + coalesce(late.{name}, 0) AS {name}" for name in (*_CLASSES, "nano")
 )
+# The plus keeps SQLite off the index of `adjusts`: where nearly all are NULL it reads row by row.
 _SETTLED = f"""
-SELECT run, model, ended / {QUARTER_MS}, {", ".join(f"sum({name})" for name in _CLASSES)},
+SELECT run, model, iif(?, ended / {QUARTER_MS}, 0), {", ".join(f"sum({name})" for name in _CLASSES)},
     coalesce(sum(iif(billing = 'money', nano, 0)), 0), count(*), count(*) - count(nano),
     coalesce(sum(iif(billing = 'money' AND mark <> 'exact', nano, 0)), 0),
     coalesce(sum(iif(billing = 'money', 0, nano)), 0)
@@ -44,7 +45,7 @@ FROM (
         SELECT adjusts, model, mark, max(seq), {_LATE}
         FROM calls WHERE adjusts IS NOT NULL GROUP BY adjusts
     ) AS late ON late.adjusts = calls.call
-    WHERE state = 'settled' AND calls.adjusts IS NULL AND ended >= ? AND ended < ?
+    WHERE state = 'settled' AND +calls.adjusts IS NULL AND ended >= ? AND ended < ?
 ) GROUP BY 1, 2, 3
 """
 _LATELY = f"""
@@ -56,7 +57,7 @@ GROUP BY 1
 
 
 class Settled(Struct, frozen=True):
-    """What a governed run spent with one model in one quarter of an hour (since the epoch)."""
+    """What a governed run spent with one model, and in which quarter of an hour where that matters."""
 
     run: str
     model: str
@@ -114,11 +115,11 @@ class WireBooks:
     def _story(self) -> list[e.Event]:
         return [e.decode(body) for (body,) in self._database.execute(_STORY, KINDS)]
 
-    def settled(self, since: int, until: int) -> list[Settled]:
+    def settled(self, since: int, until: int, *, by_quarter: bool = False) -> list[Settled]:
         """What ended in [since, until) milliseconds; a subscription's dollars are told apart."""
+        rows = self._database.execute(_SETTLED, (by_quarter, since, until))
         return [
-            Settled(run, model, quarter, _spent(figures))
-            for run, model, quarter, *figures in self._database.execute(_SETTLED, (since, until))
+            Settled(run, model, quarter, _spent(figures)) for run, model, quarter, *figures in rows
         ]
 
     def spent_by_quarter(self, since: int) -> dict[int, int]:
@@ -129,10 +130,10 @@ class WireBooks:
     def messages(self, since: int) -> list[int]:
         """Keys of the provider's messages of calls since `since`, as the usage index has them."""
         rows = self._database.execute(
-            "SELECT DISTINCT message FROM calls WHERE seq >= ? AND message <> ''",
-            (self._first_seq(since - MARGIN_MS),),
+            "SELECT CAST(message AS BLOB) FROM calls WHERE seq >= ? AND message <> ''",
+            (self._first_seq(since),),
         )
-        return [key_of(message.encode("utf-8", "replace")) for (message,) in rows]
+        return [key_of(message) for (message,) in rows]
 
     def _first_seq(self, since: int) -> int:
         """Where in the books to begin: they are in the order of settling, almost that of ending."""
