@@ -76,6 +76,7 @@ def _governed(run: Run) -> dict[str, Any] | None:
     return {
         "sessions": list(run.sessions),
         "paused_since": run.paused or None,
+        "refused": run.refused,
         "deferred": run.deferred,
         "halted": run.halted,
         "context_parts": {**run.composition.parts(), "cached": run.composition.cached},

@@ -102,7 +102,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `child_tokens` are what its sub-agents spent: they count against its budget and its burn rate,
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
     calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
-    is since when its requests are held; `deferred` and `halted` say why it may not go on.
+    is since when its requests are held; `deferred` and `halted` say why it may not go on,
+    `refused` counts the calls that were not let out.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused: int = 0
     deferred: str = ""
     halted: str = ""
+    refused: int = 0
     approvals: tuple[Approval, ...] = ()
     notes: tuple[Note, ...] = ()
 

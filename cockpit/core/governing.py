@@ -34,6 +34,10 @@ def _measured(run: Run, event: e.ContextMeasured) -> Run:
     return replace(run, composition=event.composition, composition_before=run.composition)
 
 
+def _refused(run: Run, _: e.HoldRefused) -> Run:
+    return replace(run, refused=run.refused + 1)
+
+
 def _deferred(run: Run, event: e.RunDeferred) -> Run:
     return replace(run, deferred=one_line(event.reason))
 
@@ -78,6 +82,7 @@ STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.RunGoverned: _governed,
     e.SessionLinked: _linked,
     e.ContextMeasured: _measured,
+    e.HoldRefused: _refused,
     e.RunDeferred: _deferred,
     e.RunHalted: _halted,
     e.RunPaused: _paused,

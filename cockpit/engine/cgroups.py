@@ -90,7 +90,10 @@ def remove(group: str) -> None:
 
 def kill(group: str) -> None:
     """Kills everybody inside at one instant; silent where there is no such group."""
+    switch = Path(group) / "cgroup.kill"
+    if not group or not switch.exists():
+        return
     try:
-        (Path(group) / "cgroup.kill").write_text("1")
+        switch.write_text("1")
     except OSError:
         return

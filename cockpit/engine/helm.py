@@ -38,6 +38,8 @@ from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
 from cockpit.prices.book import Book
 
+REFUSALS_KEPT = 20
+
 log = logging.getLogger(__name__)
 
 
@@ -188,7 +190,7 @@ class Helm:
         """What the door tells."""
         match event:
             case e.HoldRefused(scope=scope):
-                self._record(event)
+                self._hold_refused(event)
                 if scope:
                     self._caps.refused(event)
             case e.SessionNamed(run=run, session=session):
@@ -204,6 +206,14 @@ class Helm:
                 self._publish([event])
             case _:
                 self._record(event)
+
+    def _hold_refused(self, event: e.HoldRefused) -> None:
+        """An agent that goes on asking after its cap fills the screen's count, not the journal."""
+        run = self._fleet().runs.get(event.run)
+        if run is not None and run.refused >= REFUSALS_KEPT:
+            self._publish([event])
+        else:
+            self._record(event)
 
     def joined(self, family: Opened) -> tuple[Fleet, list[e.Event]]:
         """The family as it is shown: one that is a governed run's is told with what the wire knows."""
