@@ -15,11 +15,12 @@ from textual.screen import Screen
 from cockpit.core.budget import Budget
 from cockpit.core.fleet import Fleet, Run, is_live
 from cockpit.engine.client import Remote
-from cockpit.ui import themes
-from cockpit.ui.commands import BY_ID, Situation, bindings, unknown_keys, unstoppable
+from cockpit.ui import steering, themes
+from cockpit.ui.commands import BY_ID, bindings, unknown_keys
 from cockpit.ui.screens.fleet import FleetScreen
-from cockpit.ui.screens.live import LiveScreen, Told
+from cockpit.ui.screens.live import LiveDialog, LiveScreen, Told
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.situation import Situation, unstoppable
 from cockpit.ui.text import safe
 from cockpit.ui.themes import PARTS, Face, Skin, ThemeError, complete
 from cockpit.ui.widgets.footer import Banner, Level
@@ -83,6 +84,7 @@ class CockpitApp(App[None]):
         self._drawn_at = 0
         self._is_drawing_soon = False
         self._asked: dict[str, int] = {}
+        self.awaited_notes: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._first_theme()
         self.set_keymap({id_: key for id_, key in self.settings.keys.items() if id_ in BY_ID})
@@ -132,6 +134,8 @@ class CockpitApp(App[None]):
         self._arrivals += 1
         for id_ in [id_ for id_ in self._asked if _is_heard(fleet, id_)]:
             del self._asked[id_]
+        if self.awaited_notes:
+            steering.heard(self, fleet)
         self.draw_soon()
 
     # --- drawing
@@ -160,9 +164,9 @@ class CockpitApp(App[None]):
         self._is_drawing_soon, self._drawn_at = False, now
         if not self.is_running:  # the widgets are being taken down
             return
-        told = Told(self._fleet, now, self._asked.keys(), self.banner, self._trouble)
+        told = self.told()
         for screen in self.screen_stack:
-            if isinstance(screen, LiveScreen) and screen.is_mounted:
+            if isinstance(screen, LiveScreen | LiveDialog) and screen.is_mounted:
                 screen.show(told)
 
     def say(self, words: str, level: Level = "information", *, for_ms: int = SAY_FOR_MS) -> None:
@@ -185,6 +189,14 @@ class CockpitApp(App[None]):
         return not self.no_color and constants.TEXTUAL_ANIMATIONS != "none"
 
     # --- what is known
+
+    def time(self) -> int:
+        """Milliseconds since the epoch, by the clock that the screen goes by."""
+        return self._now()
+
+    def told(self) -> Told:
+        """All that screens draw from, at this moment."""
+        return Told(self._fleet, self._now(), self._asked.keys(), self.banner, self._trouble)
 
     def runs(self) -> Iterable[Run]:
         return self._fleet.runs.values() if self._fleet else ()
@@ -245,7 +257,7 @@ class CockpitApp(App[None]):
         again = (
             "x again climbs a rung" if any(run.stopping for run in runs) else "x again to terminate"
         )
-        self.say(f"interrupting {_named(runs)}{also}: {again}", for_ms=PRESS_AGAIN_MS)
+        self.say(f"interrupting {steering.named(runs)}{also}: {again}", for_ms=PRESS_AGAIN_MS)
 
     async def _stop(self, ids: Sequence[str]) -> None:
         await self.remote.stop(ids)
@@ -299,13 +311,23 @@ class CockpitApp(App[None]):
 
     def set_budget(self, run: Run, budget: Budget | None) -> None:
         """Cap a run; a refusal is said."""
-        self._start(self._set_budget(run.id, budget))
+        self.request(self.remote.set_budget(run.id, budget), lambda _: None, "budget not set")
 
-    async def _set_budget(self, run: str, budget: Budget | None) -> None:
+    def request(
+        self, call: Coroutine[Any, Any, Any], done: Callable[[Any], None], refused: str
+    ) -> None:
+        """Ask the engine for something: `done` gets its answer, a refusal is said."""
+        self._start(self._request(call, done, refused))
+
+    async def _request(
+        self, call: Coroutine[Any, Any, Any], done: Callable[[Any], None], refused: str
+    ) -> None:
         try:
-            await self.remote.set_budget(run, budget)
+            answer = await call
         except Exception as error:  # the engine's refusal is for the operator to read
-            self.say(f"budget not set: {error}", "error")
+            self.say(f"{refused}: {error}", "error")
+        else:
+            done(answer)
 
     def action_help(self) -> None:
         from cockpit.ui.screens.help import HelpScreen
@@ -380,7 +402,3 @@ def _is_heard(fleet: Fleet, id_: str) -> bool:
     """Whether the engine's snapshot tells of the stop that was asked for."""
     run = fleet.runs.get(id_)
     return run is None or run.stopping is not None
-
-
-def _named(runs: Sequence[Run]) -> str:
-    return safe(runs[0].name, 40) or runs[0].id[:8] if len(runs) == 1 else f"{len(runs)} runs"

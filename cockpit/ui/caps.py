@@ -1,6 +1,7 @@
 """Budgets as people type them: `5usd 90m 2M 80turns`."""
 
 import re
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -21,23 +22,35 @@ _CAPS: tuple[tuple[Cap, str], ...] = (
 )
 
 
-def parse_budget(typed: str) -> Budget | None:
+_AT_ZERO: dict[str, AtZero] = {name: name for name in get_args(AtZero)}
+_NEED_GATEWAY = ("defer", "halt", "ask")
+
+
+def parse_budget(typed: str, *, governed: bool = False) -> Budget | None:
     """The caps in what was typed; None for `none` or nothing.
 
-    A budget given by hand interrupts at zero unless the word `warn` is in it.
+    A budget given by hand defers a governed run at zero and interrupts another one, unless another
+    word says what is to happen.
 
     Raises:
-        ValueError: naming the word that is no cap.
+        ValueError: naming the word that is no cap, or that such a run cannot obey.
     """
     words = typed.split()
     if not words or words == ["none"]:
         return None
-    at_zero: AtZero = "warn" if "warn" in words else "interrupt"
-    budget = Budget(at_zero=at_zero)
+    budget = Budget(at_zero=_usual(governed=governed))
     for word in words:
-        if word not in ("warn", "interrupt"):
-            budget = _with(budget, word)
+        if word in _NEED_GATEWAY and not governed:
+            raise ValueError(f"{word} needs the gateway: only runs started with cockpit run can")
+        budget = (
+            replace(budget, at_zero=_AT_ZERO[word]) if word in _AT_ZERO else _with(budget, word)
+        )
     return budget
+
+
+def _usual(*, governed: bool) -> AtZero:
+    """What happens at zero when nothing is said."""
+    return "defer" if governed else "interrupt"
 
 
 def _with(budget: Budget, word: str) -> Budget:
@@ -59,7 +72,7 @@ def _with(budget: Budget, word: str) -> Budget:
     raise ValueError(f"{word!r} is no cap: write 5usd, 90m, 2M (tokens), 80turns, warn or none")
 
 
-def budget_text(budget: Budget | None) -> str:
+def budget_text(budget: Budget | None, *, governed: bool = False) -> str:
     """A budget as one would type it."""
     if budget is None:
         return ""
@@ -72,8 +85,9 @@ def budget_text(budget: Budget | None) -> str:
         words.append(_tokens_text(budget.tokens))
     if budget.turns is not None:
         words.append(f"{budget.turns}turns")
-    if budget.at_zero == "warn":
-        words.append("warn")
+    is_possible = governed or budget.at_zero not in _NEED_GATEWAY
+    if is_possible and budget.at_zero != _usual(governed=governed):
+        words.append(budget.at_zero)
     return " ".join(words)
 
 
@@ -93,7 +107,7 @@ def raises(old: Budget | None, new: Budget | None) -> bool:
     """Whether the new budget lets more through than the old one."""
     if old is None:
         return False
-    if new is None:
+    if new is None or (new.at_zero == "warn" != old.at_zero):
         return True
     pairs = ((getattr(old, field), getattr(new, field)) for _, field in _CAPS)
     return any(before is not None and (after is None or after > before) for before, after in pairs)
@@ -103,3 +117,25 @@ def extended(budget: Budget, cap: Cap) -> Budget:
     """The budget with one cap raised by half."""
     field = dict(_CAPS)[cap]
     return replace(budget, **{field: -(-getattr(budget, field) * 3 // 2)})
+
+
+def budget_command(run: str, budget: Budget, cap: Cap) -> str:
+    """What raises one cap to twice as much in a shell; the other caps stay, for a budget is set whole."""
+    field = dict(_CAPS)[cap]
+    larger = replace(budget, **{field: 2 * getattr(budget, field)})
+    words = ["cockpit", "budget", run]
+    if larger.money is not None:
+        words += ["--money", f"{larger.money / 1e9:.9f}".rstrip("0").rstrip(".")]
+    if larger.time_ms is not None:
+        words += ["--time", _time_text(larger.time_ms)]
+    if larger.tokens is not None:
+        words += ["--tokens", _tokens_text(larger.tokens).removesuffix("tok")]
+    if larger.turns is not None:
+        words += ["--turns", str(larger.turns)]
+    return " ".join([*words, *(["--at-zero", larger.at_zero] if larger.at_zero != "defer" else [])])
+
+
+def doubled(budget: Budget) -> Budget:
+    """The budget with every cap twice as large: what a yes to a cap's question does."""
+    fields = (field for _, field in _CAPS if getattr(budget, field) is not None)
+    return replace(budget, **{field: 2 * getattr(budget, field) for field in fields})

@@ -7,25 +7,27 @@ from typing import Literal
 from msgspec import Struct
 from textual.binding import Binding
 
-from cockpit.core.fleet import Run, claim
+from cockpit.ui.situation import (
+    Situation,
+    needs_budget,
+    needs_listener,
+    needs_pausable,
+    needs_process,
+    needs_question,
+    needs_resumable,
+    needs_run,
+)
 
 Where = Literal["app", "live", "fleet", "run", "spend"]
 """The screen that has a command; `live` is every screen that shows runs."""
-
-
-class Situation(Struct, frozen=True):
-    """What a command could act on. `run` is under the cursor; `targets` are it, or the marked runs."""
-
-    now: int = 0
-    run: Run | None = None
-    targets: tuple[Run, ...] = ()
 
 
 class Command(Struct, frozen=True):
     """Something the operator can do.
 
     `action` is a Textual action of the screen named by `where`, or of the app. `refusal` says why
-    the command does not apply, empty when it does. `footer` is its word in the last line.
+    the command does not apply, empty when it does. `footer` is its word in the last line, which
+    shows a command that is `fleeting` only while it applies.
     """
 
     id: str
@@ -37,37 +39,7 @@ class Command(Struct, frozen=True):
     footer: str = ""
     refusal: Callable[[Situation], str] = lambda _: ""
     anywhere: bool = False
-
-
-def _needs_run(situation: Situation) -> str:
-    return "" if situation.run is not None else "there is no run here"
-
-
-def _needs_budget(situation: Situation) -> str:
-    if situation.run is None:
-        return "there is no run here"
-    return "" if situation.run.budget is not None else "this run has no budget; b sets one"
-
-
-def _needs_process(situation: Situation) -> str:
-    if not situation.targets:
-        return "there is no run here"
-    reasons = [unstoppable(run, situation.now) for run in situation.targets]
-    return reasons[0] if all(reasons) else ""
-
-
-def unstoppable(run: Run, now: int) -> str:
-    """Why a run cannot be interrupted from here, empty when it can."""
-    state = claim(run, now).state
-    if state == "stopped":
-        return "it is stopped already"
-    if state == "ended":
-        return "it has ended: " + claim(run, now).evidence
-    if run.authority == "view" and run.parent:
-        return "a sub-agent lives in its parent's process: interrupt the parent"
-    if run.authority == "view":
-        return "no process of it is known: cockpit can only watch it"
-    return ""
+    fleeting: bool = False
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -78,7 +50,7 @@ COMMANDS: tuple[Command, ...] = (
         "Everything about the run: transcript, clocks, cost per turn.",
         "open",
         footer="open",
-        refusal=_needs_run,
+        refusal=needs_run,
     ),
     Command(
         "run.interrupt",
@@ -87,7 +59,7 @@ COMMANDS: tuple[Command, ...] = (
         "Interrupt the run under the cursor, or the marked runs, at once; again within 3 s climbs to terminate, then kill.",
         "app.interrupt",
         footer="interrupt",
-        refusal=_needs_process,
+        refusal=needs_process,
         where="live",
     ),
     Command(
@@ -97,7 +69,7 @@ COMMANDS: tuple[Command, ...] = (
         "The same, also out of text fields and dialogs.",
         "app.interrupt",
         where="app",
-        refusal=_needs_process,
+        refusal=needs_process,
         anywhere=True,
     ),
     Command(
@@ -110,13 +82,53 @@ COMMANDS: tuple[Command, ...] = (
         where="live",
     ),
     Command(
+        "run.pause",
+        "p",
+        "Pause, go on",
+        "Hold the next model call of the run, or of the marked runs, or let it go on. Only runs started with cockpit run.",
+        "pause",
+        footer="pause",
+        refusal=needs_pausable,
+        where="live",
+    ),
+    Command(
+        "run.say",
+        "s",
+        "Say",
+        "One line to the model, with its next call; the transcript says when it was delivered. Only runs started with cockpit run.",
+        "say",
+        footer="say",
+        refusal=needs_listener,
+        where="live",
+    ),
+    Command(
+        "run.answer",
+        "a",
+        "Answer",
+        "Yes or no to a tool call that waits, the run's own first, then the next that waits; no is the default.",
+        "answer",
+        footer="answer",
+        refusal=needs_question,
+        where="live",
+        fleeting=True,
+    ),
+    Command(
+        "run.resume",
+        "r",
+        "Resume or answer",
+        "Let a paused or deferred run go on where it was; answer what it asks.",
+        "resume",
+        refusal=needs_resumable,
+        where="live",
+    ),
+    Command(
         "run.budget",
         "b",
         "Set a budget",
-        "Cap the run: 5usd 90m 2M 80turns, none takes the caps away.",
+        "Cap the run: 5usd 90m 2M 80turns, none takes the caps away; of a run started with cockpit run also what happens at zero: defer, halt or ask.",
         "budget",
         footer="budget",
-        refusal=_needs_run,
+        refusal=needs_run,
         where="live",
     ),
     Command(
@@ -125,7 +137,7 @@ COMMANDS: tuple[Command, ...] = (
         "Extend the budget",
         "Raise the cap that rules by half; asks first.",
         "extend",
-        refusal=_needs_budget,
+        refusal=needs_budget,
         where="live",
     ),
     Command(
@@ -135,7 +147,7 @@ COMMANDS: tuple[Command, ...] = (
         "Mark the run, or take its mark away.",
         "mark",
         footer="mark",
-        refusal=_needs_run,
+        refusal=needs_run,
     ),
     Command(
         "table.filter",
@@ -289,6 +301,15 @@ COMMANDS: tuple[Command, ...] = (
         "search",
         where="run",
         footer="search",
+    ),
+    Command(
+        "read.figures",
+        "2",
+        "Figures",
+        "Show or hide the figures; where there is no room for both, in place of the transcript.",
+        "figures",
+        where="run",
+        footer="figures",
     ),
     Command(
         "read.copy",

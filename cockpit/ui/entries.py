@@ -83,6 +83,8 @@ class Story:
         self.size = 0
         self._tools: dict[str, int] = {}
         self._calls: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
+        self._notes: dict[str, int] = {}
         self._turn: int | None = None
 
     @property
@@ -114,12 +116,17 @@ class Story:
         older = Story(complete=complete)
         older.extend([*events, *self.orphans])
         self.orphans = older.orphans
+        for said in older._notes.keys() & self._notes.keys():
+            key, later = older._notes[said], self[self._notes[said]]
+            older._set(key, replace(older[key], name=later.name, ended=later.ended))
         self.first -= len(older.entries)
         self.entries[:0] = older.entries
         self.size += older.size
         self.complete = complete
         self._tools = {id_: key + self.first for id_, key in older._tools.items()} | self._tools
         self._calls = {id_: key + self.first for id_, key in older._calls.items()} | self._calls
+        self._asked = {id_: key + self.first for id_, key in older._asked.items()} | self._asked
+        self._notes = {said: key + self.first for said, key in older._notes.items()} | self._notes
         return len(older.entries)
 
     def drop_after(self, key: int) -> None:
@@ -129,6 +136,8 @@ class Story:
         self.size -= sum(entry.size for entry in gone)
         self._tools = {id_: place for id_, place in self._tools.items() if place < key}
         self._calls = {id_: place for id_, place in self._calls.items() if place < key}
+        self._asked = {id_: place for id_, place in self._asked.items() if place < key}
+        self._notes = {said: place for said, place in self._notes.items() if place < key}
         self._turn = None
 
     # --- one event
@@ -141,6 +150,12 @@ class Story:
                 return self._tool_ended(event)
             case e.CallSettled():
                 return self._settled(event)
+            case e.ApprovalAsked():
+                return self._approval_asked(event)
+            case e.ApprovalAnswered():
+                return self._approval_answered(event)
+            case e.RunSteered():
+                return self._steered(event)
         entry = entry_of(event)
         if entry is None:
             return None
@@ -188,6 +203,36 @@ class Story:
             key = self._tools[event.tool] = self._put(begun)
         self._turn = None
         return self._set(key, _answered(self[key], event))
+
+    # --- what the operator decides and says
+
+    def _approval_asked(self, event: e.ApprovalAsked) -> int:
+        said = f"{event.rule}: {event.text}"
+        key = self._put(Entry("question", event.at, said, tool=event.tool, name="waits for you"))
+        self._asked[event.tool] = key
+        return key
+
+    def _approval_answered(self, event: e.ApprovalAnswered) -> int | None:
+        """The answer stands at its question; alone only where that is unknown."""
+        key = self._asked.get(event.tool)
+        if key is None and not self.complete:
+            self.orphans.append(event)
+            return None
+        name = f"{'allowed' if event.allowed else 'denied'} by {event.by}"
+        if key is None:
+            return self._put(Entry("mark", event.at, name))
+        return self._set(key, replace(self[key], name=name, ended=max(event.at, self[key].at)))
+
+    def _steered(self, event: e.RunSteered) -> int | None:
+        """A note is one entry: first it waits, then it says when the model was told."""
+        key = self._notes.get(event.text)
+        name = f"{'told by' if event.delivered else 'said, waits for'} {event.channel}"
+        if key is None or not event.delivered:
+            key = self._put(Entry("prompt", event.at, event.text, name=name))
+        else:
+            self._set(key, replace(self[key], name=name, ended=event.delivered))
+        self._notes[event.text] = key
+        return key
 
     def _settled(self, event: e.CallSettled) -> int | None:
         key = self._calls.get(event.call)
@@ -266,8 +311,6 @@ def entry_of(event: e.Event) -> Entry | None:  # noqa: C901 (one case an event)
             return Entry("thought", at, text)
         case e.QuestionAsked(at=at, text=text):
             return Entry("question", at, text or "waits for an answer")
-        case e.ApprovalAsked(at=at, text=text, rule=rule):
-            return Entry("question", at, f"{text} ({rule})")
         case e.CallFailed(at=at, status=status, message=message):
             return Entry(
                 "failure", at, f"provider error {status or ''} {message}".replace("  ", " ")
@@ -282,13 +325,6 @@ def entry_of(event: e.Event) -> Entry | None:  # noqa: C901 (one case an event)
             return Entry("warning", at, "interrupted by its user")
         case e.TurnEnded(at=at, reason=reason):
             return Entry("mark", at, f"turn over: {reason}") if reason else None
-        case e.RunSteered(at=at, text=text, channel=channel, delivered=delivered):
-            return Entry(
-                "prompt",
-                at,
-                text,
-                name=f"said by {channel}" + ("" if delivered else ", not yet heard"),
-            )
         case e.RunPaused(at=at, channel=channel):
             return Entry("mark", at, f"paused: {channel}")
         case e.RunResumed(at=at):

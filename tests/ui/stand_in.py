@@ -29,6 +29,7 @@ class StandIn:
         self.heard: list[Heard] = []
         self.looks_at: Callable[[], object] = lambda: None
         self.seen: list[object] = []
+        self.channel = "gateway"
         self._deaf, self._refusal = deaf, refusal
         self._queue: asyncio.Queue[Fleet | Exception] = asyncio.Queue()
         for fleet in fleets:
@@ -68,6 +69,19 @@ class StandIn:
 
     async def set_budget(self, run: str, budget: Budget | None) -> None:
         await self._hear("budget", run, budget)
+
+    async def pause(self, runs: Sequence[str]) -> None:
+        await self._hear("pause", list(runs))
+
+    async def resume(self, runs: Sequence[str]) -> None:
+        await self._hear("resume", list(runs))
+
+    async def say(self, run: str, text: str) -> str:
+        await self._hear("say", run, text)
+        return self.channel
+
+    async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
+        await self._hear("answer", run, tool, allowed)
 
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         return Page()

@@ -2,7 +2,7 @@ import pytest
 
 from cockpit.core.budget import Budget
 from cockpit.core.money import NANO
-from cockpit.ui.caps import budget_text, extended, parse_budget, raises
+from cockpit.ui.caps import budget_command, budget_text, doubled, extended, parse_budget, raises
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,36 @@ def test_raising_is_letting_more_through():
 
 def test_extending_adds_half():
     assert extended(Budget(money=5 * NANO, turns=3), "turns") == Budget(money=5 * NANO, turns=5)
+
+
+@pytest.mark.parametrize(
+    ("typed", "at_zero"),
+    [("5usd", "defer"), ("5usd halt", "halt"), ("ask 5usd", "ask"), ("5usd warn", "warn")],
+)
+def test_a_governed_run_defers_unless_a_word_says_otherwise(typed, at_zero):
+    budget = parse_budget(typed, governed=True)
+    assert budget == Budget(money=5 * NANO, at_zero=at_zero)
+    assert parse_budget(budget_text(budget, governed=True), governed=True) == budget
+
+
+@pytest.mark.parametrize("word", ["defer", "halt", "ask"])
+def test_only_the_gateway_can_hold_a_call_back(word):
+    with pytest.raises(ValueError, match="needs the gateway"):
+        parse_budget(f"5usd {word}")
+    settings = Budget(money=5 * NANO, at_zero=word)
+    assert parse_budget(budget_text(settings)) == Budget(money=5 * NANO, at_zero="interrupt")
+
+
+def test_to_warn_only_lets_more_through():
+    assert raises(Budget(money=1, at_zero="defer"), Budget(money=1))
+    assert not raises(Budget(money=1, at_zero="defer"), Budget(money=1, at_zero="halt"))
+
+
+def test_the_command_raises_one_cap_and_keeps_the_others():
+    budget = Budget(money=5 * NANO, time_ms=90_000, tokens=2_000_000, turns=7, at_zero="halt")
+    assert budget_command("run-x", budget, "tokens") == (
+        "cockpit budget run-x --money 5 --time 90s --tokens 4M --turns 7 --at-zero halt"
+    )
+    assert doubled(budget) == Budget(
+        money=10 * NANO, time_ms=180_000, tokens=4_000_000, turns=14, at_zero="halt"
+    )

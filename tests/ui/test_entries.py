@@ -178,10 +178,48 @@ def test_marks():
     assert only(e.CallFailed(run=RUN, at=1, message="cut")).text == "provider error cut"
     assert (
         only(e.RunSteered(run=RUN, at=1, text="stop that", channel="stdin")).name
-        == "said by stdin, not yet heard"
+        == "said, waits for stdin"
     )
     assert only(e.StopFailed(run=RUN, at=1, pids=(7,))).text == "STOP FAILED 7"
     assert told(e.TurnEnded(run=RUN, at=1)).entries == []
+
+
+def test_a_note_is_one_entry_that_waits_and_then_was_told():
+    waits = e.RunSteered(run=RUN, at=1, text="stop that", channel="gateway")
+    heard = e.RunSteered(run=RUN, at=9, text="stop that", channel="gateway", delivered=9)
+    (entry,) = told(waits, heard).entries
+    assert (entry.name, entry.at, entry.ended) == ("told by gateway", 1, 9)
+    assert len(told(waits, heard, waits).entries) == 2, "the same words again are another note"
+
+
+def test_a_note_of_the_page_before_was_told_on_this_one():
+    story = Story()
+    story.extend([e.RunSteered(run=RUN, at=9, text="go", channel="gateway", delivered=9)])
+    story.extend_before([e.RunSteered(run=RUN, at=1, text="go", channel="gateway")], complete=True)
+    assert {entry.name for entry in story.entries} == {"told by gateway"}
+
+
+def test_an_answer_stands_at_its_question():
+    question = e.ApprovalAsked(run=RUN, at=1, tool="t", rule="git push", text="Bash: git push")
+    answer = e.ApprovalAnswered(run=RUN, at=5, tool="t", allowed=False, by="operator")
+    (entry,) = told(question).entries
+    assert (entry.kind, entry.name, entry.text) == (
+        "question",
+        "waits for you",
+        "git push: Bash: git push",
+    )
+    (entry,) = told(question, answer).entries
+    assert (entry.name, entry.ended) == ("denied by operator", 5)
+    assert [entry.text for entry in told(answer).entries] == ["denied by operator"]
+
+
+def test_an_answer_waits_for_the_page_that_has_its_question():
+    story = Story()
+    story.extend([e.ApprovalAnswered(run=RUN, at=5, tool="t", allowed=True, by="operator")])
+    assert story.entries == []
+    question = e.ApprovalAsked(run=RUN, at=1, tool="t", rule="mail", text="Send")
+    story.extend_before([question], complete=True)
+    assert [entry.name for entry in story.entries] == ["allowed by operator"]
 
 
 def test_last_costs_newest_last():

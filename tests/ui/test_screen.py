@@ -127,7 +127,7 @@ async def test_marks():
 
 async def test_mouse():
     app = screen_on(StandIn(seeded(60)))
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=(150, 40)) as pilot:
         await settled(pilot)
         table = app.screen.table
         await pilot.click(table, offset=(10, 5))
@@ -356,7 +356,8 @@ async def test_nothing_found_says_what_was_looked_at_and_what_to_do():
             "~/.claude/projects",
             "~/.codex/sessions",
             "cockpit demo",
-            "start an agent",
+            "cockpit run -- claude",
+            "only watched",
         ):
             assert said in page
 

@@ -16,6 +16,7 @@ from cockpit.ui.caps import budget_text, parse_budget, raises
 from cockpit.ui.screens.ask import AskScreen
 
 HINT = "5usd  90m  2M tokens  80turns  warn   ·   none takes the caps away"
+AT_ZERO = "at zero: defer (keep all, wait)  halt (stop)  ask  warn   ·   or none"
 
 
 class BudgetScreen(ModalScreen[list[Budget | None]]):
@@ -38,10 +39,12 @@ class BudgetScreen(ModalScreen[list[Budget | None]]):
         with Vertical() as box:
             box.border_title = "budget"
             yield Static(Content(text.safe(self._run.name, 66)))
-            line = Input(budget_text(self._run.budget), placeholder="5usd 90m", compact=True)
+            said = budget_text(self._run.budget, governed=self._run.governed)
+            line = Input(said, placeholder="5usd 90m", compact=True)
             line.cursor_blink = False
             yield line
-            yield Static(Content(HINT), id="hint")
+            hint = f"5usd  90m  2M tokens  80turns\n{AT_ZERO}" if self._run.governed else HINT
+            yield Static(Content(hint), id="hint")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
@@ -51,7 +54,7 @@ class BudgetScreen(ModalScreen[list[Budget | None]]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:
-            budget = parse_budget(event.value)
+            budget = parse_budget(event.value, governed=self._run.governed)
         except ValueError as error:
             self.query_one("#hint", Static).update(Content(text.safe(str(error))))
             return

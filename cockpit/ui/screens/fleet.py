@@ -10,9 +10,10 @@ from textual.widgets import Input
 
 from cockpit.core.fleet import Run
 from cockpit.ui import text
-from cockpit.ui.commands import Situation, bindings
+from cockpit.ui.commands import bindings
 from cockpit.ui.screens.live import LiveScreen
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.situation import Situation
 from cockpit.ui.widgets.feed import Feed
 from cockpit.ui.widgets.fleet_table import FleetTable
 from cockpit.ui.widgets.focus import Focus
@@ -39,7 +40,7 @@ class FleetScreen(LiveScreen):
         super().__init__(settings)
         self.totals = Header(settings.tz)
         self.table = FleetTable(settings.sort, id="fleet")
-        self.portrait = Focus(id="focus")
+        self.portrait = Focus(settings.tz, id="focus")
         self.feed = Feed(settings.tz, id="events")
         self.body = Grid(self.table, self.portrait, self.feed, id="body")
         self._panes: dict[Pane, bool] = {}
@@ -96,7 +97,7 @@ class FleetScreen(LiveScreen):
         if self.told.fleet is not None:
             runs = self.told.fleet.runs
             marked = tuple(runs[id_] for id_ in sorted(self.table.marked) if id_ in runs)
-        return Situation(now, run, marked or ((run,) if run else ()))
+        return self.meant(now, run, marked)
 
     # --- panes
 

@@ -22,7 +22,10 @@ GROUPS = (
     ("one run", ("run",)),
     ("spend", ("spend",)),
 )
-LEGEND = """~ estimated    ≤ presumed, the worst case    ? unpriced
+LEGEND = """cockpit run -- claude (or any other agent) starts a run that can be paused, told, asked and capped
+before it spends; agents started elsewhere are watched, and stopped where their process is known.
+
+~ estimated    ≤ presumed, the worst case    ? unpriced
 Sub-agents hang under their parents. Orders are held while a stop is pending."""
 
 

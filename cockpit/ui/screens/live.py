@@ -1,16 +1,17 @@
 """What the screens that show the fleet as it changes have in common."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
 from msgspec import Struct
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from cockpit.core.budget import Budget
 from cockpit.core.fleet import Fleet, Run, clock_of
-from cockpit.ui import text
-from cockpit.ui.commands import Situation, Where
+from cockpit.ui import steering, text
+from cockpit.ui.commands import Where
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.situation import Situation, asking_first
 from cockpit.ui.widgets.footer import Banner, Footer
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ class Told(Struct, frozen=True):
     asked: Collection[str] = ()
     banner: Banner | None = None
     trouble: str = ""
+
+
+_Answer = TypeVar("_Answer")
+
+
+class LiveDialog(ModalScreen[_Answer]):
+    """A question that is handed every snapshot too: what it asks about may change meanwhile."""
+
+    def show(self, told: Told) -> None:
+        """Follow what is known."""
+        raise NotImplementedError
 
 
 class Moves(Protocol):
@@ -89,6 +101,11 @@ class LiveScreen(Screen[None]):
         """What a command would act on."""
         raise NotImplementedError
 
+    def meant(self, now: int, run: Run | None, targets: tuple[Run, ...] = ()) -> Situation:
+        """The situation with this run, or these marked ones; who else asks is told too."""
+        runs = tuple(self.told.fleet.runs.values()) if self.told.fleet is not None else ()
+        return Situation(now, run, targets or ((run,) if run else ()), asking_first(runs))
+
     # --- the cursor
 
     def action_move(self, steps: int) -> None:
@@ -127,3 +144,31 @@ class LiveScreen(Screen[None]):
             AskScreen(f"raise the {cap} cap of {text.safe(run.name, 40)} by half?"),
             lambda yes: self.cockpit.set_budget(run, longer) if yes else None,
         )
+
+    # --- governed runs
+
+    def action_pause(self) -> None:
+        steering.pause(self.cockpit, self.cockpit.situation())
+
+    def action_resume(self) -> None:
+        situation = self.cockpit.situation()
+        if situation.run is not None and situation.run.approvals:
+            self.action_answer()
+        else:
+            steering.resume(self.cockpit, situation)
+
+    def action_say(self) -> None:
+        from cockpit.ui.screens.say import SayScreen
+
+        run = self.cockpit.situation().run
+        if run is not None:
+            self.app.push_screen(
+                SayScreen(run, self.settings.tz),
+                lambda words: steering.say(self.cockpit, run, words) if words else None,
+            )
+
+    def action_answer(self) -> None:
+        from cockpit.ui.screens.answer import AnswerScreen
+
+        run = self.cockpit.situation().run
+        self.app.push_screen(AnswerScreen(run.id if run is not None else ""))

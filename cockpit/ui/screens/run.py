@@ -13,17 +13,18 @@ from textual.widgets import Input
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet, Run, claim
 from cockpit.engine.client import Page
-from cockpit.ui.commands import Situation, Where, bindings
+from cockpit.ui.commands import Where, bindings
 from cockpit.ui.reading import Reading
 from cockpit.ui.rows import Row
 from cockpit.ui.screens.live import LiveScreen
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.situation import Situation
 from cockpit.ui.widgets.columns import stop_message
 from cockpit.ui.widgets.crumbs import Crumbs
 from cockpit.ui.widgets.figures import Figures, Known
-from cockpit.ui.widgets.focus import View
 from cockpit.ui.widgets.summary import Summary
 from cockpit.ui.widgets.transcript import Transcript
+from cockpit.ui.widgets.view import View
 
 WIDE = 100
 """Width from which the figures have their column."""
@@ -57,6 +58,7 @@ class RunScreen(LiveScreen):
         self._reading: Reading | None = None
         self._trouble = ""
         self._is_cut = False
+        self._has_figures: bool | None = None
 
     def compose(self) -> ComposeResult:
         yield self.crumbs
@@ -78,8 +80,11 @@ class RunScreen(LiveScreen):
 
     def _lay_out(self) -> None:
         is_wide = self.size.width >= WIDE
-        self.figures.display = is_wide
-        self.summary.display = not is_wide
+        has_figures = is_wide if self._has_figures is None else self._has_figures
+        self.figures.display = has_figures
+        self.figures.styles.width = 40 if is_wide else "1fr"
+        self.transcript.display = is_wide or not has_figures
+        self.summary.display = not has_figures
 
     # --- what is shown
 
@@ -101,7 +106,8 @@ class RunScreen(LiveScreen):
         if row is None:
             return
         app = self.cockpit
-        view = View(row, self.told.now, 0, self.summary.palette, app.face, app.animated)
+        palette, tz = self.summary.palette, self.settings.tz
+        view = View(row, self.told.now, 0, palette, app.face, app.animated, tz)
         if self.figures.display:
             costs = self.transcript.story.costs(COSTS_SHOWN)
             self.figures.show(Known(view, self.told.fleet or Fleet(), costs))
@@ -109,7 +115,7 @@ class RunScreen(LiveScreen):
             self.summary.show(view)
 
     def situation(self, now: int) -> Situation:
-        return Situation(now, self._run, (self._run,) if self._run is not None else ())
+        return self.meant(now, self._run)
 
     # --- the story
 
@@ -244,6 +250,13 @@ class RunScreen(LiveScreen):
             self.cockpit.say(
                 f"no {what} above in what is loaded: reading further back, press again"
             )
+
+    def action_figures(self) -> None:
+        """The figures beside the transcript, or in its place; their keys follow what is shown."""
+        self._has_figures = not self.figures.display
+        self._lay_out()
+        (self.transcript if self.transcript.display else self.figures).focus()
+        self._show_figures()
 
     async def action_search(self) -> None:
         if self.query("#search"):

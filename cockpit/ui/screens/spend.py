@@ -9,10 +9,11 @@ from textual.binding import BindingType
 from cockpit.core.fleet import Fleet, Run
 from cockpit.core.spending import SpentReport
 from cockpit.ui import text
-from cockpit.ui.commands import Situation, Where, bindings
+from cockpit.ui.commands import Where, bindings
 from cockpit.ui.periods import Part, begin, today, zone_name
 from cockpit.ui.screens.live import LiveScreen
 from cockpit.ui.settings import ScreenSettings
+from cockpit.ui.situation import Situation
 from cockpit.ui.widgets.days import MANY, DayPlot, Days, days_of
 from cockpit.ui.widgets.header import Header
 from cockpit.ui.widgets.spend_table import SpendTable
@@ -86,8 +87,7 @@ class SpendScreen(LiveScreen):
 
     def situation(self, now: int) -> Situation:
         """A run that is still on the screen, when the cursor is on one."""
-        run = self._run()
-        return Situation(now, run, (run,) if run is not None else ())
+        return self.meant(now, self._run())
 
     def _run(self) -> Run | None:
         row = self.table.under_cursor

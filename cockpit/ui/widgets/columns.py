@@ -58,8 +58,12 @@ def _agent(row: Row, _: int, width: int, palette: Palette) -> list[Part]:
     return _one(SHORT_AGENTS.get(agent, agent), width, palette["dim"])
 
 
-def _state(row: Row, _: int, width: int, palette: Palette) -> list[Part]:
-    return _one(row.claim.state, width, palette.state(row.claim.state))
+def _state(row: Row, now: int, width: int, palette: Palette) -> list[Part]:
+    """The state; a held run says since when, and is drawn again whenever its evidence changes."""
+    said: str = row.claim.state
+    if said == "held" and row.run.paused:
+        said += " " + text.age(now - row.run.paused)
+    return _one(said, width, palette.state(row.claim.state))
 
 
 def _left(row: Row, now: int, width: int, palette: Palette) -> list[Part]:
@@ -224,7 +228,7 @@ def cells(
         (row.tree, palette["dim"]),
         (text.fit(title, max(0, name - len(row.tree))), palette["dim"] if over else palette.text),
     ]
-    told = stop_message(row, asked=asked)
+    told = stop_message(row, asked=asked) or wanting(row)
     spanned, ticking = 0, []
     for column in columns:
         if told and column.id in _SPANNED:
@@ -267,3 +271,15 @@ def stop_message(row: Row, *, asked: bool) -> str:
         alive = " ".join(map(str, stopping.pids))
         return f"FAILED {alive}" if alive else f"FAILED {text.safe(stopping.reason)}"
     return "" if stopping.done == "stopped" else stopping.rung
+
+
+def wanting(row: Row) -> str:
+    """What a governed run wants of a person: it stands in the same place."""
+    run, state = row.run, row.claim.state
+    if state == "asks" and run.approvals:
+        asked = run.approvals[0]
+        rule = "" if asked.tool == "cap" else f"{text.safe(asked.rule)}: "
+        return rule + text.safe(asked.text)
+    if state == "deferred":
+        return text.safe(run.deferred).removeprefix("cockpit: ")
+    return text.safe(run.halted) if state == "halted" else ""

@@ -53,7 +53,8 @@ class Crumbs(Lines):
         groups.append([(f"turn {run.turns}", palette.text)])
         agent = text.safe(run.agent)
         if width >= WIDE:
-            groups.append([(SHORT_AGENTS.get(agent, agent), palette["dim"])])
+            agent = SHORT_AGENTS.get(agent, agent)
+            groups.append([(text.fit(agent, 16).rstrip(), palette["dim"])])
         if run.model:
             groups.append([(text.fit(text.safe(run.model), 24).rstrip(), palette["dim"])])
         left = clock_of(run, self._now).left_ms

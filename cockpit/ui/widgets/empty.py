@@ -6,8 +6,9 @@ from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.lines import Part
 
 NEXT = (
+    ("cockpit run -- claude", "metered to the token, capped, can be paused"),
+    ("claude, codex, …", "in another terminal: appears here, only watched"),
     ("cockpit demo", "a small fleet at work: no key, no network, no cost"),
-    ("claude, codex, …", "start an agent in another terminal: it appears here"),
 )
 
 
@@ -28,5 +29,5 @@ def nothing(fleet: Fleet | None, filtered: str, palette: Palette) -> list[list[P
     lines: list[list[Part]] = [[], [("   no run found", bold)], [], [("   looked at", dim)]]
     lines += [[("     " + text.safe(place), palette.text)] for place in fleet.scan.looked_at]
     lines += [[], [("   what to do next", dim)]]
-    lines += [[(f"     {do:<20}", palette["key"]), (why, dim)] for do, why in NEXT]
+    lines += [[(f"     {do:<23}", palette["key"]), (why, dim)] for do, why in NEXT]
     return lines

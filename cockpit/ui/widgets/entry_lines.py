@@ -53,7 +53,8 @@ def _said(entry: Entry, look: Look) -> Iterator[Line]:
     style = _voice(entry, look.palette)
     body = clean(entry.text)
     if entry.name:
-        body = f"({text.safe(entry.name)}) {body}"
+        at = f", {text.time_of_day(entry.ended, look.tz, seconds=True)}" if entry.ended else ""
+        body = f"({text.safe(entry.name)}{at}) {body}"
     room = max(8, look.width - INDENT)
     first = max(8, room - cost_width(entry, look))
     rows = wrap.words(body, room, first)

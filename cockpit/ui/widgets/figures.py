@@ -11,15 +11,20 @@ from cockpit.ui import text, wrap
 from cockpit.ui.entries import Cost
 from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.rows import RANKS
-from cockpit.ui.widgets.focus import LABEL, Lined, View, groups_of
+from cockpit.ui.widgets.doing import notes
+from cockpit.ui.widgets.focus import groups_of
 from cockpit.ui.widgets.framed import Framed, Line
 from cockpit.ui.widgets.lines import Part
+from cockpit.ui.widgets.parts import context_parts
+from cockpit.ui.widgets.timer import verdict
+from cockpit.ui.widgets.view import LABEL, Lined, View
 
 PLOT_HEIGHT = 3
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 SPEED_CALLS = 5
 NAMED, FIGURE = 11, 12
 CHILDREN_SHOWN = 6
+NOTES_SHOWN = 2
 CLASSES = (
     ("input", "input"),
     ("cache_read", "cache read"),
@@ -90,7 +95,10 @@ def column(known: Known) -> Lined:
     groups = [
         [*said.face, *said.cap],
         [] if is_plain else said.doing,
+        notes(known.view, NOTES_SHOWN),
         said.gauges,
+        verdict(known.view),
+        context_parts(known.view),
         cost_plot(known.costs, known.view),
         _books(known),
         _children(known),
@@ -166,7 +174,8 @@ def _figure(name: str, said: str, more: str, palette: Palette) -> list[Part]:
 
 
 def _spent(run: Run, palette: Palette) -> list[Part]:
-    more = f"+{text.money(run.child_nano)} subs" if run.child_nano else ""
+    more = "exact" if run.governed and run.mark == "exact" else ""
+    more = f"+{text.money(run.child_nano)} subs" if run.child_nano else more
     return _figure("spent", text.spent(run), more, palette)
 
 

@@ -1,12 +1,12 @@
 """One run, read from across the room: its clock, its cap, its cache, its context, what it does."""
 
+from datetime import tzinfo
 from typing import NamedTuple
 
 from rich.style import Style
 
 from cockpit.core.budget import CALIBRATION_CALLS, Clock
 from cockpit.core.fleet import (
-    Run,
     active_until,
     burn_per_hour,
     clock_of,
@@ -21,41 +21,26 @@ from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.rows import Row
 from cockpit.ui.themes import Face
 from cockpit.ui.widgets.columns import CACHE_LOW, CLOCK_LOW, context_share
+from cockpit.ui.widgets.doing import doing, is_wanting, notes
 from cockpit.ui.widgets.framed import Framed, Line
 from cockpit.ui.widgets.lines import Part
+from cockpit.ui.widgets.timer import misses
+from cockpit.ui.widgets.view import LABEL, Lined, View, label
 
-LABEL = 9
-"""Cells of the labels in front of each line."""
-
-Lined = list[list[Part]]
 AUTHORITIES = {
-    "wire": "at the wire",
+    "wire": "wire",
     "process": "process",
     "signal": "signal",
-    "view": "watched only",
+    "view": "view, watched only",
 }
-
-
-class View(NamedTuple):
-    """What the pane draws from."""
-
-    row: Row
-    now: int
-    width: int
-    palette: Palette
-    face: Face
-    animated: bool
-
-    @property
-    def run(self) -> Run:
-        return self.row.run
 
 
 class Focus(Framed):
     """The run under the cursor."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, tz: tzinfo | None, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._tz = tz
         self._row: Row | None = None
         self._now = 0
         self._face: Face = "digits"
@@ -73,7 +58,7 @@ class Focus(Framed):
     def content(self, width: int, height: int) -> list[Line]:
         if self._row is None:
             return []
-        view = View(self._row, self._now, width, self.palette, self._face, self._animated)
+        view = View(self._row, self._now, width, self.palette, self._face, self._animated, self._tz)
         return [Line(parts) for parts in portrait(view, height)]
 
 
@@ -84,6 +69,7 @@ class Groups(NamedTuple):
     cap: Lined
     gauges: Lined
     doing: Lined
+    notes: Lined
     facts: Lined
     caveats: Lined
 
@@ -94,8 +80,9 @@ def groups_of(view: View) -> Groups:
     return Groups(
         _face(view, clock),
         _cap(view, clock),
-        [*_context(view), *_cache(view), *_misses(view), *_burn(view)],
-        _doing(view),
+        [*_context(view), *_cache(view), *misses(view), *_burn(view)],
+        doing(view),
+        notes(view, 1),
         _facts(view),
         _caveats(view),
     )
@@ -104,6 +91,8 @@ def groups_of(view: View) -> Groups:
 def portrait(view: View, height: int) -> Lined:
     """All that is said of a run, the most wanted first; blank lines go when the pane is low."""
     groups = groups_of(view)
+    if is_wanting(view.row):
+        groups = groups._replace(gauges=groups.doing, doing=groups.gauges)
     blanks = height - sum(map(len, groups)) - len(groups)
     lines: Lined = [[]] if blanks >= 0 else []
     blanks = height - sum(map(len, groups)) - len(lines)
@@ -201,24 +190,20 @@ def _state_of_clock(view: View, clock: Clock) -> Lined:
 # --- context, cache, burn
 
 
-def _label(view: View, word: str) -> Part:
-    return (word.ljust(LABEL), view.palette["dim"])
-
-
 def _context(view: View) -> Lined:
     run, palette = view.run, view.palette
     share = context_share(run)
     window = text.tokens(run.window) if run.window else "?"
     said = f" {text.tokens(run.context)} / {window}"
     if share is None:
-        return [[_label(view, "context"), (said.strip(), palette.text)]]
+        return [[label(view, "context"), (said.strip(), palette.text)]]
     grown = run.context - run.context_before
     growth = f" {grown / 1000:+.1f}k" if run.context_before and abs(grown) >= 50 else ""
     width = max(4, view.width - LABEL - len(said) - len(growth))
     full, rest = text.gauge(share, width)
     return [
         [
-            _label(view, "context"),
+            label(view, "context"),
             (full, palette.share(share)),
             (rest, palette["track"]),
             (said, palette.text),
@@ -231,7 +216,7 @@ def _cache(view: View) -> Lined:
     cache, palette = view.run.cache, view.palette
     state, expires = cache.state(view.now), cache.expires()
     if state == "none":
-        return [[_label(view, "cache"), (text.DASH, palette["dim"])]]
+        return [[label(view, "cache"), (text.DASH, palette["dim"])]]
     following = next_turn_of(view.run)
     if following and not following.cold:  # a model that costs nothing
         following = None
@@ -246,15 +231,15 @@ def _cache(view: View) -> Lined:
             (warm, palette.text),
         ]
         return [
-            [_label(view, "cache"), *first],
+            [label(view, "cache"), *first],
             *_gone_cold(cold, palette),
             *_keep_warm(view),
         ]
     if state == "unknown":
         return [
-            [_label(view, "cache"), ("no promise".ljust(11), palette["dim"]), (warm, palette.text)]
+            [label(view, "cache"), ("no promise".ljust(11), palette["dim"]), (warm, palette.text)]
         ]
-    return [[_label(view, "cache"), ("cold".ljust(11), palette["cold"]), (cold, palette.text)]]
+    return [[label(view, "cache"), ("cold".ljust(11), palette["cold"]), (cold, palette.text)]]
 
 
 def _gone_cold(cold: str, palette: Palette) -> Lined:
@@ -273,27 +258,12 @@ def _keep_warm(view: View) -> Lined:
     return [[(" " * LABEL, dim), ("ping ", dim), (said, dim)]]
 
 
-def _misses(view: View) -> Lined:
-    """What cold caches cost; a timer that is slower than the cache is called one."""
-    misses, palette = view.run.misses, view.palette
-    if not misses.count:
-        return []
-    said = f"{misses.count}, cost {text.money(misses.nano)} more"
-    slow = misses.is_slow_timer(view.now)
-    style = palette["gauge-high"] if slow else palette.text
-    lines: Lined = [[_label(view, "misses"), (said, style)]]
-    if slow:
-        lives = span_text(misses.lifetime_ms)
-        lines.append([_label(view, ""), (f"timer slower than {lives}", palette["gauge-high"])])
-    return lines
-
-
 def _burn(view: View) -> Lined:
     bars = text.spark(spark_until(view.run, view.now), min(15, view.width - LABEL))
     said = " 30 min" if bars.strip() else "nothing in 30 min"
     return [
         [
-            _label(view, "burn"),
+            label(view, "burn"),
             (bars.strip() and bars, view.palette["spark"]),
             (said, view.palette["dim"]),
         ]
@@ -301,21 +271,6 @@ def _burn(view: View) -> Lined:
 
 
 # --- words
-
-
-def _doing(view: View) -> Lined:
-    run, palette, said = view.run, view.palette, view.row.claim
-    style = palette.state(said.state)
-    lines: Lined = [[(f"{GLYPHS[said.state]} {said.state}", style)]]
-    if said.state != "running":
-        lines += [
-            [(line, palette.text)] for line in text.wrap(text.safe(said.evidence), view.width, 3)
-        ]
-    action = f"turn {run.turns}" + (f" · {text.safe(run.action)}" if run.action else "")
-    tools = run.open_tools
-    if tools and said.state in ("running", "stuck"):
-        action += f" · {text.age(view.now - tools[-1].since)}"
-    return lines + [[(line, palette["dim"])] for line in text.wrap(action, view.width, 3)]
 
 
 def _facts(view: View) -> Lined:
@@ -339,7 +294,7 @@ def _facts(view: View) -> Lined:
     )
     room = view.width - LABEL
     return [
-        [_label(view, word), (text.fit(value, room).rstrip(), palette.text)]
+        [label(view, word), (text.fit(value, room).rstrip(), palette.text)]
         for word, value in pairs
         if value
     ]

@@ -8,8 +8,9 @@ from textual import events
 from textual.strip import Strip
 
 from cockpit.ui import text
-from cockpit.ui.commands import COMMANDS, Command, Situation, Where, keys_of
+from cockpit.ui.commands import COMMANDS, Command, Where, keys_of
 from cockpit.ui.palette import Palette
+from cockpit.ui.situation import Situation
 from cockpit.ui.widgets.lines import Lines, Part, strip
 
 Level = Literal["information", "warning", "error"]
@@ -57,7 +58,7 @@ class Footer(Lines):
     def _commands(self, width: int, palette: Palette) -> list[Part]:
         parts: list[Part] = []
         used = 0
-        for command in _fitting(width, self._keys, self._where):
+        for command in _fitting(width, self._keys, self._where, self._situation):
             key = keys_of(command, self._keys)[0]
             applies = not command.refusal(self._situation)
             self._places.append((used, used + len(key) + 1 + len(command.footer), command.id))
@@ -77,6 +78,7 @@ class Footer(Lines):
 
 
 _GIVES_WAY = (
+    "read.figures",
     "screen.spend",
     "spend.longer",
     "read.copy",
@@ -91,15 +93,21 @@ _GIVES_WAY = (
     "spend.drill",
     "run.open",
     "read.follow",
+    "read.fold",
+    "run.say",
+    "run.pause",
 )
 
 
-def _fitting(width: int, keys: Mapping[str, str], where: Where) -> list[Command]:
+def _fitting(
+    width: int, keys: Mapping[str, str], where: Where, situation: Situation
+) -> list[Command]:
     """The footer's commands that fit; the least needed give way, the way out never does."""
     shown = [
         command
         for command in COMMANDS
         if command.footer and keys_of(command, keys) and command.where in ("app", "live", where)
+        if not (command.fleeting and command.refusal(situation))
     ]
     for id_ in _GIVES_WAY:
         needed = sum(len(keys_of(command, keys)[0]) + len(command.footer) + 3 for command in shown)

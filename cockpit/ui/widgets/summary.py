@@ -4,10 +4,11 @@ from textual.strip import Strip
 
 from cockpit.core.fleet import burn_per_hour
 from cockpit.ui import text
-from cockpit.ui.widgets.columns import context_share
+from cockpit.ui.widgets.columns import context_share, wanting
+from cockpit.ui.widgets.doing import is_wanting, pause_cost
 from cockpit.ui.widgets.figures import hit_share, percent
-from cockpit.ui.widgets.focus import View
 from cockpit.ui.widgets.lines import Lines, Part, spread
+from cockpit.ui.widgets.view import View
 
 
 class Summary(Lines):
@@ -32,9 +33,14 @@ class Summary(Lines):
 
 
 def summary(view: View) -> list[Part]:
-    """Spend, context, cache, hits and burn, the most wanted first, as many as fit."""
+    """Spend, context, cache, hits and burn, the most wanted first, as many as fit.
+
+    What the run waits for comes before all of them.
+    """
     run, palette = view.run, view.palette
     groups: list[list[Part]] = [_spent_of(view), _context_words(view), _cache_words(view)]
+    if is_wanting(view.row):
+        groups.insert(1, _wanted(view, view.width - 3 - _width(groups[0])))
     hits = hit_share(run.tokens)
     if hits is not None:
         groups.append([("hits ", palette["dim"]), (percent(hits), palette.text)])
@@ -44,11 +50,24 @@ def summary(view: View) -> list[Part]:
     parts: list[Part] = []
     used = 0
     for group in groups:
-        used += sum(len(words) for words, _ in group) + (3 if parts else 0)
+        used += _width(group) + (3 if parts else 0)
         if used > view.width:
             break
         parts += [(" · ", palette["track"]), *group] if parts else group
     return parts
+
+
+def _width(parts: list[Part]) -> int:
+    return sum(len(words) for words, _ in parts)
+
+
+def _wanted(view: View, room: int) -> list[Part]:
+    state = view.row.claim.state
+    if state == "held":
+        return [part for line in pause_cost(view) for part in line]
+    key = {"deferred": " · r or b", "asks": " · a"}.get(state, "")
+    said = text.fit(wanting(view.row), max(0, room - len(key))).rstrip()
+    return [(said, view.palette.state(state)), (key, view.palette["key"])]
 
 
 def _spent_of(view: View) -> list[Part]:
