@@ -6,11 +6,13 @@ the wall clock cannot change. Outside Linux there is no /proc: `ps` tells, in se
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
@@ -79,6 +81,21 @@ def children(pid: int) -> list[int]:
     return found
 
 
+@functools.cache
+def _lists_children() -> bool:
+    """Kernels built without checkpointing have no such file."""
+    return os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
+
+
+def _families() -> Callable[[int], list[int]]:
+    """The same from a look at every process."""
+    found: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdecimal() and (known := row(int(name))) is not None:
+            found.setdefault(known.ppid, []).append(known.pid)
+    return lambda pid: found.get(pid, [])
+
+
 def descendants(pid: int, spare: frozenset[int] = frozenset()) -> list[Row]:
     """Everybody below a process who is no zombie, parents first; `spare` and who is below are left out.
 
@@ -89,10 +106,11 @@ def descendants(pid: int, spare: frozenset[int] = frozenset()) -> list[Row]:
 
         return ps.descendants(pid, spare)
     found: list[Row] = []
+    below = children if _lists_children() else _families()
     ahead = [pid]
     seen = {pid, *spare}
     while ahead:
-        for child in children(ahead.pop(0)):
+        for child in below(ahead.pop(0)):
             if child in seen:
                 continue
             seen.add(child)

@@ -4,6 +4,7 @@ import os
 
 from cockpit.engine import cgroups, kernel
 from cockpit.engine.means import means
+from tests.engine import hostile
 
 
 def found():
@@ -37,3 +38,15 @@ def test_a_group_is_only_used_where_it_works(monkeypatch, tmp_path):
         cgroups.remove("")
     finally:
         cgroups.base.cache_clear()
+
+
+def test_a_kernel_that_does_not_list_children_is_asked_otherwise(monkeypatch):
+    nest = hostile.Hostile()
+    try:
+        process, pids = nest.start(hostile.SETSID_CHILD, pids=1)
+        listed = kernel.descendants(process.pid)
+        monkeypatch.setattr(kernel, "_lists_children", lambda: False)
+        assert kernel.descendants(process.pid) == listed
+        assert [row.pid for row in listed] == pids
+    finally:
+        nest.clean_up()
