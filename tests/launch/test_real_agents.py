@@ -29,7 +29,7 @@ from tests.gateway.line import Line
 pytestmark = pytest.mark.real_agents
 
 SECRET = "sk-the-operators-own-key"
-PATIENCE_S = 150
+PATIENCE_S = 60
 PROVIDER = {"baseURL": "https://acme.example/v1", "apiKey": SECRET}
 
 
@@ -65,7 +65,7 @@ AGENTS = {
         ANTHROPIC_API_KEY=SECRET,
     ),
     "gemini": Real(
-        ["gemini", "-y", "--skip-trust", "-m", "gemini-3-pro", "-p", LOOK],
+        ["gemini", "-y", "--skip-trust", "-m", "gemini-2.5-pro", "-p", LOOK],
         {".gemini/settings.json": {"security": {"auth": {"selectedType": "gemini-api-key"}}}},
         GEMINI_API_KEY=SECRET,
     ),
@@ -76,7 +76,7 @@ AGENTS = {
         ACME=SECRET,
     ),
     "copilot": Real(
-        ["copilot", "--model", "claude-opus-5", "--allow-all-tools", "-p", LOOK], OPENAI_API_KEY=SECRET
+        ["copilot", "--model", "claude-opus-5", "--allow-all-tools", "-p", LOOK], ANTHROPIC_API_KEY=SECRET
     ),
     "cline": Real(
         ["cline", LOOK],

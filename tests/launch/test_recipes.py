@@ -45,7 +45,7 @@ COMMANDS = {
     "claude -p hi": {"ANTHROPIC_API_KEY": SECRET},
     "codex exec hi": {"OPENAI_API_KEY": SECRET},
     "opencode run -m openai/gpt-6.1-sol hi": {"OPENAI_API_KEY": SECRET},
-    "gemini -p hi": {"GEMINI_API_KEY": SECRET},
+    "gemini -i hi": {"GEMINI_API_KEY": SECRET},
     "qwen -p hi": {"OPENAI_API_KEY": SECRET},
     "copilot --model gpt-6.1-sol -p hi": {"OPENAI_API_KEY": SECRET},
     "cline -P anthropic hi": {"ANTHROPIC_API_KEY": SECRET},
@@ -330,13 +330,15 @@ def test_opencode_logins(start, home):
 
 
 def test_gemini_gets_a_session_and_a_google_login_is_refused(start, home):
-    launch = start("gemini -p hi", GOOGLE_API_KEY=SECRET, GOOGLE_GENAI_USE_VERTEXAI="true")
+    launch = start("gemini", GOOGLE_API_KEY=SECRET, GOOGLE_GENAI_USE_VERTEXAI="true")
     assert launch.environment["GOOGLE_GENAI_USE_VERTEXAI"] == "false"
     assert launch.environment["CODE_ASSIST_ENDPOINT"] == URL
     assert launch.keys == {"gemini": "GOOGLE_API_KEY"}
     assert "--session-id" in launch.argv
     with pytest.raises(ValueError, match="container"):
         start("gemini --sandbox -p hi")
+    with pytest.raises(ValueError, match="choose no login"):
+        start("gemini -p hi")
     put(
         home / ".gemini" / "settings.json",
         {"security": {"auth": {"selectedType": "gemini-api-key"}}},
@@ -347,7 +349,7 @@ def test_gemini_gets_a_session_and_a_google_login_is_refused(start, home):
         {"selectedAuthType": "vertex-ai"},
     ):
         put(home / ".gemini" / "settings.json", settings)
-        with pytest.raises(ValueError, match="choose the API key"):
+        with pytest.raises(ValueError, match="choose the login"):
             start("gemini -p hi")
 
 

@@ -51,7 +51,7 @@ class Gemini:
         outer = command.environment(environment)
         if has(parts, "-s", "--sandbox"):
             raise ValueError("--sandbox works in a container, which cannot reach the gateway")
-        _refuse_login(outer)
+        _refuse_login(outer, headless=has(parts, "-p", "--prompt"))
         ours: dict[str, str | None] = {
             "GOOGLE_GEMINI_BASE_URL": door.url,
             "GEMINI_API_KEY": DUMMY_KEY,
@@ -86,10 +86,12 @@ class Gemini:
         return command.again((*options, "--resume", session, *said))
 
 
-def _refuse_login(outer: Mapping[str, str]) -> None:
+def _refuse_login(outer: Mapping[str, str], *, headless: bool) -> None:
     """Raises ValueError when the settings choose a login that asks elsewhere, in another dialect.
 
-    No variable wins over that choice: settings above the user's own must belong to root.
+    No variable wins over that choice: settings above the user's own must belong to root. Without a
+    choice, the base URL's variable makes Gemini (0.61) take a kind of login that it then refuses;
+    in a terminal it asks.
     """
     here = Path(outer.get("PWD") or Path.cwd())
     places = [layers.home(outer) / ".gemini", here / ".gemini"]
@@ -101,10 +103,12 @@ def _refuse_login(outer: Mapping[str, str]) -> None:
         auth = layers.table(layers.table(table.get("security")).get("auth"))
         said = auth.get("selectedType") or table.get("selectedAuthType")
         chosen = layers.text(said) or chosen
-    if chosen not in ("", "gemini-api-key"):
+    if chosen != "gemini-api-key" and (chosen or headless):
+        named = f"the login {chosen}" if chosen else "no login"
         raise ValueError(
-            f"Gemini's settings choose the login {chosen}, which cannot be led through the gateway:"
-            " choose the API key there (/auth); cockpit keeps the key"
+            f"Gemini's settings choose {named}, with which it cannot be led through the gateway: put"
+            ' {"security": {"auth": {"selectedType": "gemini-api-key"}}} into ~/.gemini/settings.json'
+            " (or /auth in a terminal); the key itself stays with cockpit"
         )
 
 

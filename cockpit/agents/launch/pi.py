@@ -106,12 +106,10 @@ class Pi:
         if name not in places:
             raise ValueError(f"pi's provider {name!r} cannot be led through the gateway")
         wire, url = places[name]
-        variable = KEYS.get(name, "")
-        own = (
-            name in layers.logins(folder / "auth.json")
-            or name not in KEYS
-            or has(parts, "--api-key")
-        )
+        theirs = layers.text(layers.table(models.get(name)).get("apiKey"))
+        variable = KEYS.get(name, "") if not theirs else theirs if theirs in outer else ""
+        stored = name in layers.logins(folder / "auth.json")
+        own = stored or not variable or has(parts, "--api-key")
         path = door.scratch / "cockpit.js"
         moved = {each: layers.rebased(at, door.url, how)[0] for each, (how, at) in places.items()}
         moved |= dict.fromkeys(CLOSED, door.url)
@@ -145,7 +143,7 @@ class Pi:
 def _users_places(models: layers.Table) -> dict[str, tuple[Wire, str]]:
     """The user's own providers that have a base URL and a wire."""
     found: dict[str, tuple[Wire, str]] = {}
-    for name, entry in layers.table(models.get("providers")).items():
+    for name, entry in models.items():
         url = layers.text(layers.table(entry).get("baseUrl"))
         known = PLACES.get(name)
         wire = APIS.get(layers.text(layers.table(entry).get("api"))) or (
