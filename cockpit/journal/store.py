@@ -57,6 +57,8 @@ class Write(Struct, frozen=True, eq=False):
     total_by: str = ""
 
 
+_NEWEST = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
+
 Statement = tuple[Write, dict[str, Any]]
 """A write and the values of one row."""
 
@@ -141,6 +143,7 @@ class Journal:
         self._closing = threading.Event()
         self._ended = False
         self._troubled = False
+        self._last: int | None = None
         self._writer.start()
 
     def append(self, *happened: Event) -> "Future[int]":
@@ -263,11 +266,9 @@ class Journal:
                 connection.execute(sa.insert(events), rows)
             for write in sorted(by_write, key=lambda write: write.rank):
                 connection.execute(write.sql, _totals(by_write[write], write.total_by))
-            return int(
-                connection.execute(
-                    sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
-                ).scalar_one()
-            )
+            if rows or self._last is None:
+                self._last = int(connection.execute(_NEWEST).scalar_one())
+            return self._last
 
 
 def _row(event: Event) -> dict[str, Any]:
