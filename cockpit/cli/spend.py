@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import sqlite3
 import time
 from contextlib import closing
 from datetime import datetime, tzinfo
@@ -44,8 +45,11 @@ def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> Non
     days = zone(name) if name else None
     first, last = _moment(since, days, 0), _moment(until, days, FOREVER)
     index = _fresh_index(options, by)
-    with closing(index), WireBooks.reading(paths.journal_file()) as wire:
-        report = report_spend(index, by, first, last, days, wire=wire)
+    try:
+        with closing(index), WireBooks.reading(paths.journal_file()) as wire:
+            report = report_spend(index, by, first, last, days, wire=wire)
+    except sqlite3.DatabaseError as error:
+        fail(f"the books cannot be read: {error}")
     if as_json_:
         click.echo(json.dumps(as_builtins(report), indent=2, ensure_ascii=False))
     else:

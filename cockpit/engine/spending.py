@@ -1,5 +1,6 @@
 """The request `spend`: the books, read beside the threads that write them."""
 
+import sqlite3
 from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
@@ -35,7 +36,7 @@ def answer(path: Path, request: dict[str, Any], journal: Path | None = None) -> 
     """What `cockpit spend --json` prints, of one moment of the index at `path` and of the journal.
 
     Raises:
-        RequestError: for a time zone that nobody knows, or before there is an index.
+        RequestError: for a time zone that nobody knows, or for books that cannot be read yet.
         msgspec.ValidationError: for arguments of a wrong kind.
     """
     asked = msgspec.convert(request, Request)
@@ -44,9 +45,12 @@ def answer(path: Path, request: dict[str, Any], journal: Path | None = None) -> 
         index = Index.open(path, read_only=True)
     except FileNotFoundError as error:
         raise RequestError("nothing is in the books yet") from error
-    with closing(index), WireBooks.reading(journal or paths.journal_file()) as wire:
-        index.query("BEGIN")  # calls, runs and kinds of the same moment
-        report = spend(index, asked.by, asked.since, asked.until, zone, asked.only, wire)
+    try:
+        with closing(index), WireBooks.reading(journal or paths.journal_file()) as wire:
+            index.query("BEGIN")  # calls, runs and kinds of the same moment
+            report = spend(index, asked.by, asked.since, asked.until, zone, asked.only, wire)
+    except sqlite3.DatabaseError as error:
+        raise RequestError(f"the books cannot be read: {error}") from error
     return msgspec.json.encode(as_builtins(report))
 
 

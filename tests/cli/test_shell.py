@@ -133,6 +133,14 @@ def test_spend_without_an_engine(shell, by):
     assert shell("engine", "status", ok=False).startswith("no engine")
 
 
+def test_a_journal_that_cannot_be_read_is_said_and_not_left_out(shell):
+    shell.write("a", transcript("a"))
+    journal = shell.home / "cockpit" / "data" / "journal.db"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"this is no database" * 1000)
+    assert "the books cannot be read" in shell("spend", ok=False)
+
+
 def test_spend_between_moments(shell):
     shell.write("a", transcript("a"))
     assert shell.json("spend", "--since", "2026-11-21", "--tz", "UTC")["total"]["calls"] == 0
