@@ -56,7 +56,7 @@ class Runner:
         self.engine: Caller | None = None
         self.alone = self.exited = self.ended = self.farewelled = self.leaving = False
         self.awaited = bool(spec.get("awaited"))
-        self.paused_by_us = False
+        self.paused_by_us = self.was_shown = False
         self.spared: frozenset[int] = frozenset()
         self.count = 0
         self.by = "itself"
@@ -389,7 +389,8 @@ class Runner:
             self.vessel.signal(signal.SIGCONT, group=True)
         rows, columns = int(body.get("rows", 0)), int(body.get("columns", 0))
         if rows and columns:
-            self._redraw(rows, columns, anew=ring.count > 0)
+            self._redraw(rows, columns, anew=self.was_shown)
+        self.was_shown = True
 
     def _redraw(self, rows: int, columns: int, *, anew: bool) -> None:
         """A program draws itself again only when the size of its terminal changes."""

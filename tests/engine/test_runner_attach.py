@@ -202,11 +202,13 @@ async def test_a_second_look_at_a_full_screen_is_drawn_anew(yard):
         [sys.executable, "-SEc", sleeps], size=(24, 80), hear=(heard := Heard())
     )
     await heard.until(lambda said: b"ready" in said)
-    screen = Screen(command(yard, rein.run))
-    await screen.until(b"<24 80>")
-    screen.type(b"\x1d\x1d")
-    await screen.end()
-    screen.close()
+    for drawn in (False, True):
+        screen = Screen(command(yard, rein.run))
+        await screen.until(b"<24 80>" if drawn else b"ready")
+        assert drawn or b"<" not in screen.output
+        screen.type(b"\x1d\x1d")
+        await screen.end()
+        screen.close()
     await yard.stop(rein.run)
 
 
