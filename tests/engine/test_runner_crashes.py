@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -253,3 +254,35 @@ async def test_a_broken_record_is_removed(aside):
     (records.directory() / "run-broken.json").write_text("{")
     await yard.runners.start()
     assert not list(records.directory().iterdir())
+
+
+INSIDE = """
+import asyncio, pathlib, sys, time
+from cockpit.engine import records
+from cockpit.engine.reins import Rein, connect
+
+async def govern(home):
+    while not (home / "go").exists():
+        time.sleep(0.01)
+    record = next(records.every())
+    rein = Rein(record.run, record.secret, connect(records.socket_of(record.run)))
+    await rein.open()
+    await rein.greet()
+    (home / "governs").touch()
+    ended = await rein.ended
+    await rein.farewell()
+    (home / "said").write_text(f"{ended.code} {rein.left.done()}")
+
+asyncio.run(govern(pathlib.Path(sys.argv[1])))
+"""
+
+
+async def test_an_engine_that_was_started_inside_a_run_outlives_it(yard):
+    home = Path(yard.home)
+    agent = f'setsid {sys.executable} -c "$CODE" "$HERE" & while ! [ -e "$HERE/governs" ]; do sleep 0.05; done; exit 4'
+    await yard.spawn(["sh", "-c", agent], environment={"CODE": INSIDE, "HERE": str(home)})
+    await yard.runners.close()
+    (home / "go").touch()
+    await until((home / "said").exists)
+    await until(lambda: (home / "said").read_text() != "")
+    assert (home / "said").read_text() == "4 True"
