@@ -138,6 +138,7 @@ class Engine:
         self._lookout.close()
         await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._journal.close)
+        self._helm.release()
 
     def shutdown(self) -> None:
         """Begins to end."""

@@ -160,6 +160,9 @@ class Helm:
         """Lets go of everything; runners go on until their leases are over."""
         await self._runners.close()
         await self._gateway.close()
+
+    def release(self) -> None:
+        """Lets another engine own the ledger, once the journal has written all of it."""
         self.ledger.close()
 
     def remember(self, events: Iterable[e.Event]) -> None:
