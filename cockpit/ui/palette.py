@@ -19,7 +19,7 @@ GLYPHS: dict[State, str] = {
     "asks": "◆",
     "idle": "○",
     "stuck": "✖",
-    "held": "‖",
+    "held": "║",
     "deferred": "◆",
     "halted": "✖",
     "ended": "✔",

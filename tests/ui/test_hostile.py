@@ -7,7 +7,8 @@ from fleets import NOW
 from msgspec.structs import replace
 from stand_in import StandIn, screen_on, settled, written
 
-from cockpit.core.fleet import Fleet, Notice, Run, Scan, Stopping
+from cockpit.core.budget import Budget
+from cockpit.core.fleet import Approval, Fleet, Note, Notice, Run, Scan, Stopping
 
 EVIL = {
     "osc 52": "\x1b]52;c;aGFja2Vk\x07",
@@ -49,8 +50,22 @@ def poisoned(word: str) -> Fleet:
         run, id="r3", stopping=Stopping(since=NOW, by=word, done="failed", reason=word)
     )
     stuck = replace(run, id="r4", phase="working", failures=9, pid=3)
+    governed = replace(run, id="r5", phase="working", authority="wire", agent="claude-code")
+    asks = replace(
+        governed,
+        id="r6",
+        approvals=(Approval(word, word, word, NOW), Approval("cap", word, word, NOW)),
+    )
+    held = replace(
+        governed,
+        id="r7",
+        paused=NOW - 1_000,
+        notes=(Note(word, word, NOW), Note(word + "2", word, NOW, NOW)),
+    )
+    deferred = replace(governed, id="r8", deferred=word, budget=Budget(money=1), nano=2)
+    halted = replace(governed, id="r9", halted=word)
     feed = tuple(Notice(NOW, id_, word, "error") for id_ in ("r1", "gone", ""))
-    runs = {each.id: each for each in (run, over, failed, stuck)}
+    runs = {each.id: each for each in (run, over, failed, stuck, asks, held, deferred, halted)}
     return Fleet(now=NOW, runs=runs, feed=feed, scan=Scan(done=True, looked_at=(word,)))
 
 
@@ -60,7 +75,7 @@ async def test_nothing_of_it_is_drawn_as_it_came(word):
     app = screen_on(remote)
     async with app.run_test(size=(170, 50)) as pilot:
         await settled(pilot)
-        for run in ("r1", "r2", "r3", "r4"):
+        for run in ("r1", "r2", "r3", "r4", "r6", "r7", "r8", "r9"):
             app.screen.table.go_to(run)
             await settled(pilot)
             _is_harmless(app)
@@ -70,6 +85,40 @@ async def test_nothing_of_it_is_drawn_as_it_came(word):
         await pilot.press("b", *"5usd", "enter")
         await pilot.pause()
         _is_harmless(app)
+
+
+@pytest.mark.parametrize("word", EVIL.values(), ids=EVIL.keys())
+@pytest.mark.parametrize("size", [(80, 24), (170, 50)], ids=["small", "large"])
+async def test_nothing_of_a_question_a_note_or_a_reason_is_drawn_as_it_came(word, size):
+    remote = StandIn(poisoned(word))
+    remote.channel = word
+    app = screen_on(remote)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        for run, keys in (
+            ("r6", ["a"]),
+            ("r7", ["s"]),
+            ("r6", ["enter"]),
+            ("r7", ["enter"]),
+            ("r8", ["enter"]),
+            ("r9", ["enter"]),
+            ("r8", ["b"]),
+        ):
+            app.screen.table.go_to(run)
+            await pilot.press(*keys)
+            await settled(pilot)
+            _is_harmless(app)
+            await pilot.press("escape")
+            await settled(pilot)
+        app.screen.table.go_to("r7")
+        await pilot.press("s", *"hello", "enter")
+        await settled(pilot)
+        assert remote.heard == [("say", "r7", "hello")]
+        _is_harmless(app)
+        for key in ("p", "r"):
+            await pilot.press(key)
+            await settled(pilot)
+            _is_harmless(app)
 
 
 def _is_harmless(app) -> None:

@@ -126,6 +126,13 @@ def test_nothing_of_an_attack_reaches_the_terminal(terminal):
         terminal.until(lambda picture, shown=shown: shown in picture and terminal.is_straight())
         check(terminal)
 
+    # the tool call that waits, in full
+    terminal.press("a")
+    terminal.until(lambda picture: "rule: [red]R" in picture and "N deny" in picture)
+    check(terminal)
+    terminal.press("\x1b")
+    terminal.until(lambda picture: "N deny" not in picture)
+
     # a refusal of the engine, and every run's name in the palette
     terminal.press("\x1b")
     terminal.until(lambda picture: "fleet" in picture and "transcript" not in picture)

@@ -9,7 +9,7 @@ from cockpit.ui.widgets.view import Lined, View, label
 SHOWN = (
     ("system", "system", "dim"),
     ("tools", "tools", "spark"),
-    ("user", "user", "key"),
+    ("user", "user", "title"),
     ("assistant", "assistant", "running"),
     ("thinking", "thinking", "waiting"),
     ("tool_results", "results", "gauge-high"),
