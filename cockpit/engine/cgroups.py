@@ -6,9 +6,11 @@ systemd user manager. Where it does not work nothing is lost but this means.
 
 import functools
 import os
+import time
 from pathlib import Path
 
 NAME = "cockpit"
+YOUNG_SECONDS = 60.0
 
 
 @functools.cache
@@ -86,6 +88,19 @@ def remove(group: str) -> None:
             Path(place).rmdir()
         except OSError:
             return
+
+
+def tidy() -> None:
+    """Removes empty groups that an engine did not live to remove; a young one may be about to be used."""
+    place = base()
+    if place is None:
+        return
+    for group in place.iterdir():
+        try:
+            if group.is_dir() and time.time() - group.stat().st_mtime > YOUNG_SECONDS:
+                remove(str(group))
+        except OSError:
+            continue
 
 
 def kill(group: str) -> None:

@@ -34,6 +34,8 @@ from cockpit.engine.tree import Target, Tree
 BEAT_SECONDS = 5.0
 BIRTH_SECONDS = 20.0
 GONE_SECONDS = 2.0
+PART_SECONDS = 1.0
+"""So long the engine waits at its end for runners that are about to go."""
 LOOK_SECONDS = 0.01
 RUNNER = ("-m", "cockpit.engine.runner")
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR")
@@ -81,10 +83,15 @@ class Runners:
         """
         kernel.become_subreaper()
         await asyncio.gather(*(self._find_again(record) for record in records.every()))
+        await asyncio.to_thread(cgroups.tidy)
         self._go(self._keep_alive())
 
     async def close(self) -> None:
         """Lets go of everything; the runs go on until their leases are over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PART_SECONDS
+        while self._parting and loop.time() < deadline:  # noqa: ASYNC110 - each task tells itself
+            await asyncio.sleep(LOOK_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

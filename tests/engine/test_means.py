@@ -1,6 +1,10 @@
 """What `cockpit doctor` says about stopping is what was found."""
 
 import os
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from cockpit.engine import cgroups, kernel
 from cockpit.engine.means import means
@@ -50,3 +54,25 @@ def test_a_kernel_that_does_not_list_children_is_asked_otherwise(monkeypatch):
         assert [row.pid for row in listed] == pids
     finally:
         nest.clean_up()
+
+
+@pytest.mark.skipif(cgroups.base() is None, reason="no control group to be had here")
+def test_groups_that_nobody_removed_are_removed(monkeypatch):
+    old, full, young = (
+        cgroups.make(f"test-{name}-{os.getpid()}") for name in ("old", "full", "young")
+    )
+    process = subprocess.Popen(["sleep", "600"])
+    try:
+        Path(full, "cgroup.procs").write_text(str(process.pid))
+        assert cgroups.members(full) == [process.pid]
+        os.utime(old, (0, 0))
+        os.utime(full, (0, 0))
+        cgroups.tidy()
+        assert [Path(group).exists() for group in (old, full, young)] == [False, True, True]
+        cgroups.kill(full)
+        assert process.wait() == -9
+    finally:
+        process.kill()
+        process.wait()
+        for group in (old, full, young):
+            cgroups.remove(group)
