@@ -52,17 +52,17 @@ def _held(index: "Index", spans: Sequence[Span]) -> _Held:
         " OR run IN (SELECT value FROM json_each(?))",
         (_encoded(list(of_root)),),
     )
-    above = {run: parent or run.rpartition("/")[0] for _, run, parent in rows}
+    above = {run: parent for _, run, parent in rows if parent}
     numbers = {number: _root(run, above, of_root) for number, run, _ in rows}
     return {number: of_root[root] for number, root in numbers.items() if root is not None}
 
 
 def _root(run: str, above: dict[str, str], roots: dict[str, list[tuple[int, int]]]) -> str | None:
-    """The linked run that this one is or was started by."""
+    """The linked run that this one is or was started by; a run without calls has no row to ask."""
     for _ in range(ANCESTORS_LIMIT):
         if run in roots:
             return run
-        run = above.get(run, "")
+        run = above.get(run) or run.rpartition("/")[0]
     return None
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -348,6 +348,9 @@ steps = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    steps=[("call", "deep", 1, 0)], has_ids=False, order=list(PLACES), ages=[1] * 6, cuts=(0, 0)
+)
 @given(
     steps=steps,
     has_ids=st.booleans(),
