@@ -405,6 +405,21 @@ def test_vibe_moves_every_provider(start, home):
     }
 
 
+def test_pi_moves_the_users_own_providers_too(start, home):
+    entry = {"baseUrl": "https://a.example/v1", "api": "openai-responses", "apiKey": "ACME"}
+    put(home / ".pi" / "agent" / "models.json", {"providers": {"acme": entry}})
+    launch = start("pi --model acme/m -p hi", ACME=SECRET)
+    [data] = launch.files.values()
+    assert f'"acme":"{URL}/v1"'.encode() in data
+    assert f'"github-copilot":"{URL}"'.encode() in data
+    assert launch.wires == ("responses",)
+    assert launch.environment["ACME"] == DUMMY_KEY
+    assert launch.keys == {"responses": "ACME"}
+    assert start("pi --model acme/m -p hi").own_login
+    put(home / ".pi" / "agent" / "auth.json", {"anthropic": {"type": "oauth", "access": SECRET}})
+    assert start("pi --provider anthropic -p hi", ANTHROPIC_API_KEY=SECRET).own_login
+
+
 def test_broken_and_foreign_configuration_is_forgiven(start, home):
     for path in (".claude/settings.json", ".claude.json", ".codex/config.toml", ".qwen/settings.json",
                  ".config/opencode/opencode.json", ".pi/agent/models.json", ".vibe/config.toml",
