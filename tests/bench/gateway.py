@@ -360,7 +360,7 @@ def ratios(rows, base="direct", ours="cockpit", theirs="litellm"):
     if not rows.get(theirs):
         return
     print("\nadded, LiteLLM / cockpit")
-    for title, *_ in SCENARIOS:
+    for title in rows[ours]:
         mine, other, floor = rows[ours][title], rows[theirs][title], rows[base][title]
         cells = []
         for key in ("first p50", "first p99", "delay p50", "delay p99", "cpu s/10k chunks"):
@@ -373,6 +373,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--litellm", default="", help="its program, in an environment of its own")
     parser.add_argument("--size", type=int, default=40_000, help="bytes of a request")
+    parser.add_argument("--only", action="append", choices=[title for title, *_ in SCENARIOS])
     parser.add_argument("--serve", nargs=3, metavar=("WHAT", "PORT", "UPSTREAM"))
     parser.add_argument("--loop", default="uvloop", choices=("uvloop", "asyncio"))
     options = parser.parse_args()
@@ -403,6 +404,8 @@ def compare(options):
         ways = [way for way in ways_to(upstream, options, folder) if way.begin(options.size)]
         try:
             for title, pace, streams, count in SCENARIOS:
+                if options.only and title not in options.only:
+                    continue
                 for way in ways * ROUNDS:
                     way.go(title, pace, streams, count, options.size)
                 for way in ways:
