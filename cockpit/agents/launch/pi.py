@@ -100,7 +100,7 @@ class Pi:
         if plain(parts)[:1] and plain(parts)[0] in HELPERS:
             return Launch(tuple(argv), {}, ("chat",))
         folder = Path(outer.get("PI_CODING_AGENT_DIR") or layers.home(outer) / ".pi" / "agent")
-        models = layers.read(folder / "models.json")
+        models = layers.table(layers.read(folder / "models.json").get("providers"))
         places = {**PLACES, **_users_places(models)}
         name = _provider(parts, layers.read(folder / "settings.json"))
         if name not in places:
