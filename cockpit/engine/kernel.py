@@ -18,7 +18,6 @@ from typing import NamedTuple
 LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_PR_GET_CHILD_SUBREAPER = 37
 _LOCAL_PEERCRED = 1
 
 
