@@ -13,6 +13,7 @@ from textual.widgets import Input
 from cockpit.core import events as e
 from cockpit.core.budget import Budget
 from cockpit.core.events import RunEnded, RunResumed, RunSteered
+from cockpit.core.fleet import Notice
 from cockpit.core.fold import fold_all
 from cockpit.core.money import NANO
 from cockpit.engine.client import EngineError, Page
@@ -21,6 +22,7 @@ from cockpit.ui.screens.ask import AskScreen
 from cockpit.ui.screens.budget import BudgetScreen
 from cockpit.ui.screens.run import RunScreen
 from cockpit.ui.screens.say import SayScreen
+from cockpit.ui.widgets.feed import latest
 
 SIZE = (120, 40)
 
@@ -367,6 +369,25 @@ async def test_raising_the_cap_of_a_deferred_run_asks_first():
 
 
 # --- rows and the run screen
+
+
+def test_what_is_said_again_and_again_stands_once():
+    refused, other = Notice(1, "a", "call refused"), Notice(2, "b", "call refused")
+    feed = (other, refused, replace(refused, at=3), replace(refused, at=4), other)
+    assert latest(feed, 2) == [(replace(refused, at=4), 3), (other, 1)]
+    assert latest(feed, 9) == [(other, 1), (replace(refused, at=4), 3), (other, 1)]
+    assert latest(feed, 0) == []
+
+
+async def test_a_reason_does_not_repeat_which_run_it_is_about():
+    reason = "cockpit: run-0013 is deferred: the run run-0013 has spent $0.83 of its $1"
+    deferred = e.RunDeferred(run=g.DEFERRED, at=NOW, reason=reason)
+    raised = e.BudgetSet(run=g.DEFERRED, at=NOW, budget=Budget(money=NANO, at_zero="defer"))
+    app = screen_on(StandIn(fold_all(fleet_of(g.deferred()), [raised, deferred])))
+    async with app.run_test(size=SIZE) as pilot:
+        await at(pilot, g.DEFERRED)
+        assert "deferred has spent $0.83 of" in page(app)
+        assert "cockpit budget run-0013 --money 2" in page(app)
 
 
 async def test_what_needs_a_person_stands_first_and_says_what():

@@ -19,6 +19,7 @@ MARGIN = 1
 NAME_AT_LEAST = 14
 CACHE_LOW = 60_000
 CLOCK_LOW = 60_000
+REASON = 400
 
 
 class Column(Struct, frozen=True):
@@ -279,7 +280,16 @@ def wanting(row: Row) -> str:
     if state == "asks" and run.approvals:
         asked = run.approvals[0]
         rule = "" if asked.tool == "cap" else f"{text.safe(asked.rule)}: "
-        return rule + text.safe(asked.text)
+        return rule + about(run, asked.text)
     if state == "deferred":
-        return text.safe(run.deferred).removeprefix("cockpit: ")
-    return text.safe(run.halted) if state == "halted" else ""
+        return about(run, run.deferred)
+    return about(run, run.halted) if state == "halted" else ""
+
+
+def about(run: Run, reason: str) -> str:
+    """A reason without what its place says already: who speaks, and of which run."""
+    words = text.safe(reason, REASON).removeprefix("cockpit: ")
+    own = text.safe(run.id, 60)
+    for known in (f"{own} is deferred: ", f"the run {own} "):
+        words = words.removeprefix(known)
+    return words

@@ -4,6 +4,7 @@ from cockpit.core.fleet import Approval, Note, clock_of, next_turn_of
 from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS
 from cockpit.ui.rows import Row
+from cockpit.ui.widgets.columns import about
 from cockpit.ui.widgets.lines import Part
 from cockpit.ui.widgets.view import LABEL, Lined, View, label, wrapped
 
@@ -26,7 +27,7 @@ def doing(view: View) -> Lined:
         case "deferred":
             return [*lines, *_deferred(view)]
         case "halted":
-            return [*lines, *wrapped(view, text.safe(run.halted), 4, view.palette.text)]
+            return [*lines, *wrapped(view, about(run, run.halted), 4, view.palette.text)]
         case "asks" if run.approvals:
             return [*lines, *_questions(view)]
     if state != "running":
@@ -83,10 +84,11 @@ def pause_cost(view: View) -> Lined:
 def _deferred(view: View) -> Lined:
     """Why, and the command that raises the cap where the cap is the run's own."""
     run, palette = view.run, view.palette
-    reason = text.safe(run.deferred, 400).removeprefix("cockpit: ")
+    reason = about(run, run.deferred)
     lines = wrapped(view, reason, 6, palette.text)
     clock = clock_of(run, view.now)
-    if run.budget is None or clock.ruling is None or clock.share < 1:
+    is_own = clock.share >= 1 or f"run {run.id} " in run.deferred
+    if run.budget is None or clock.ruling is None or not is_own:
         return [*lines, *_key(view, "r lets it go on")]
     lines += _key(view, "b or e raises the cap and it goes on where it was; in a shell:")
     if "cockpit budget" in reason:
@@ -114,7 +116,7 @@ def _question(view: View, asked: Approval) -> Lined:
     said = f"{text.safe(asked.rule, 60)} · {text.age(view.now - asked.since)}"
     return [
         *wrapped(view, said, 1, view.palette["asks"]),
-        *wrapped(view, text.safe(asked.text), 4, view.palette.text),
+        *wrapped(view, about(view.run, asked.text), 4, view.palette.text),
     ]
 
 
