@@ -51,10 +51,6 @@ def prices_file() -> Path:
     return config() / "prices.toml"
 
 
-def gateway_port() -> Path:
-    return state() / "gateway.port"
-
-
 def user_themes() -> Path:
     return config() / "themes"
 
