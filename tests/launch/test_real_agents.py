@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from cockpit.agents.launch.recipe import Door
@@ -184,7 +185,16 @@ class Start:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            end_what_is_left(self.home)
         return process.returncode, (self.home / "out").read_text(errors="replace")
+
+
+def end_what_is_left(home):
+    """Tools in sessions of their own, and daemons that outlive their agent (Cline's hub)."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("HOME") == str(home):
+                process.kill()
 
 
 async def served(line, count):
