@@ -85,7 +85,7 @@ class CockpitApp(App[None]):
         self._is_drawing_soon = False
         self._asked: dict[str, int] = {}
         self.awaited_notes: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._first_theme()
         self.set_keymap({id_: key for id_, key in self.settings.keys.items() if id_ in BY_ID})
 
@@ -112,7 +112,7 @@ class CockpitApp(App[None]):
         for complaint in unknown_keys(self.settings.keys):
             self.say(complaint, "warning")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -322,8 +322,12 @@ class CockpitApp(App[None]):
     async def _request(
         self, call: Coroutine[Any, Any, Any], done: Callable[[Any], None], refused: str
     ) -> None:
+        asked = self._start(call)
+        heard, _ = await asyncio.wait({asked}, timeout=self.settings.answer_within_ms / 1_000)
+        if not heard:
+            self.say(f"{refused} yet: the engine has not answered for 1 s", "warning")
         try:
-            answer = await call
+            answer = await asked
         except Exception as error:  # the engine's refusal is for the operator to read
             self.say(f"{refused}: {error}", "error")
         else:

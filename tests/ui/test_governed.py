@@ -22,6 +22,7 @@ from cockpit.ui.screens.ask import AskScreen
 from cockpit.ui.screens.budget import BudgetScreen
 from cockpit.ui.screens.run import RunScreen
 from cockpit.ui.screens.say import SayScreen
+from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.feed import latest
 
 SIZE = (120, 40)
@@ -129,6 +130,17 @@ async def test_the_engine_refuses_and_its_words_are_said():
         await at(pilot, g.HELD)
         await pressed(pilot, "p")
         assert "not paused: run-0011 has ended" in page(app)
+
+
+async def test_an_engine_that_does_not_answer_is_said():
+    remote = StandIn(fleet_of(g.governed(11, "port")), deaf=True)
+    app = screen_on(remote, settings=ScreenSettings(answer_within_ms=1))
+    async with app.run_test(size=SIZE) as pilot:
+        await at(pilot, g.HELD)
+        await pilot.press("p")
+        async with asyncio.timeout(5):
+            while "not paused yet: the engine has not answered" not in page(app):
+                await settled(pilot)
 
 
 # --- say
