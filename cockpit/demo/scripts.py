@@ -136,6 +136,13 @@ def sleep(conversation: Conversation) -> Answer:
     return Answer("Still building." if waiting else "The build is done.", waiting)
 
 
+def push(conversation: Conversation) -> Answer:
+    """A tool call that cannot be taken back: something to be asked about."""
+    if conversation.step() == 0:
+        return Answer("I publish it.", shell(conversation, "git push origin HEAD", "Publish"))
+    return Answer(f"The push said: {conversation.last_result().strip()[:200]}")
+
+
 RULES = ("digits", "spaces", "quotes", "lists", "dashes", "words", "signs", "dates")
 
 
@@ -289,6 +296,7 @@ SCRIPTS: dict[str, Script] = {
         search,
         delegate,
         sleep,
+        push,
         port,
         watch,
         report,
