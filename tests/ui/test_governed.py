@@ -292,6 +292,18 @@ async def test_a_call_whose_story_cannot_be_read_is_answered_by_what_is_known():
         assert remote.heard == [("answer", g.ASKS, "t1", True)]
 
 
+async def test_a_call_that_was_cut_says_so():
+    endless = e.ApprovalAsked(
+        run=g.HELD, at=NOW, tool="t", rule="git push", text="Bash: git push " + "x" * 900 + "…"
+    )
+    remote, time = Asked(g.governed(11, "port"), iter([endless])), Time(NOW)
+    app = screen_on(remote, time)
+    async with app.run_test(size=SIZE) as pilot:
+        await at(pilot, g.HELD)
+        await pressed(pilot, "a")
+        assert "cut here: what follows is not known to cockpit" in page(app)
+
+
 async def test_a_on_another_run_answers_the_one_that_waits_and_names_it():
     remote, time = Asked(g.asks(), g.watched()), Time(NOW)
     app = screen_on(remote, time)
@@ -396,9 +408,9 @@ async def test_a_reason_does_not_repeat_which_run_it_is_about():
     deferred = e.RunDeferred(run=g.DEFERRED, at=NOW, reason=reason)
     raised = e.BudgetSet(run=g.DEFERRED, at=NOW, budget=Budget(money=NANO, at_zero="defer"))
     app = screen_on(StandIn(fold_all(fleet_of(g.deferred()), [raised, deferred])))
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=(200, 60)) as pilot:
         await at(pilot, g.DEFERRED)
-        assert "deferred has spent $0.83 of" in page(app)
+        assert "deferred has spent $0.83" in page(app)
         assert "cockpit budget run-0013 --money 2" in page(app)
 
 

@@ -158,7 +158,10 @@ class AnswerScreen(LiveDialog[None]):
         self._keys.update(Content(keys_text(run, asked)))
 
     def _show_body(self) -> None:
-        self._body.update(Content(core_text.clean(self._text).strip("\n") or text.DASH))
+        said = core_text.clean(self._text).strip("\n") or text.DASH
+        is_cut = self._is_whole and said.endswith("…")
+        more = "\ncut here: what follows is not known to cockpit" if is_cut else ""
+        self._body.update(Content.assemble(said, (more, "$part-asks")))
 
     # --- what the operator does
 
