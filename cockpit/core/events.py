@@ -179,7 +179,8 @@ class CallSettled(Event, frozen=True, tag="call_settled"):
     transcript writes one call several times with growing figures, later events carry only the
     difference and `revision` is true. `nano` is None when the price is unknown. `context` is the
     whole prompt of the call plus its answer; `lifetime_ms` how long the provider keeps it warm,
-    counted from `requested`. `rates` are the rates it was priced with.
+    counted from `requested`. `rates` are the rates it was priced with. Where `billing` is by
+    subscription, `nano` is what it would have cost: shown, never counted.
     """
 
     call: str
@@ -193,6 +194,7 @@ class CallSettled(Event, frozen=True, tag="call_settled"):
     lifetime_ms: int | None = None
     rates: Rates | None = None
     window: int | None = None
+    billing: Literal["money", "subscription"] = "money"
 
 
 class ContextMeasured(Event, frozen=True, tag="context_measured"):

@@ -54,6 +54,7 @@ def run_detail(fleet: Fleet, run: Run, now: int) -> dict[str, Any]:
         "calls": run.calls,
         "unpriced_calls": run.unpriced_calls,
         "estimated_usd": decimal_string(run.estimated_nano),
+        "subscription_usd": decimal_string(run.plan_nano),
         "children_usd": decimal_string(run.child_nano),
         "cache_misses": run.misses.count,
         "missed_usd": decimal_string(run.misses.nano),

@@ -97,7 +97,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One agent at work on one task, as far as is known.
 
     Money is nano-dollars. `nano` holds everything priced, `estimated_nano` the part of it that is
-    not exact. `active_ms` is time spent working, waiting for people excluded. `spark` are
+    not exact; `plan_nano` what calls on a subscription would have cost, which is not in `nano`. `active_ms` is time spent working, waiting for people excluded. `spark` are
     nano-dollars in buckets of two minutes, the last one beginning at `spark_at`. `child_nano` and
     `child_tokens` are what its sub-agents spent: they count against its budget and its burn rate,
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
@@ -131,6 +131,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls: int = 0
     tokens: Tokens = NO_TOKENS
     nano: int = 0
+    plan_nano: int = 0
     estimated_nano: int = 0
     unpriced_calls: int = 0
     bad_lines: int = 0

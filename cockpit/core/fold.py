@@ -161,7 +161,7 @@ def _without(fleet: Fleet, run: str) -> Fleet:
 
 
 def _booked(fleet: Fleet, event: e.CallSettled) -> Fleet:
-    if not event.nano:
+    if not event.nano or event.billing == "subscription":
         return fleet
     quarter = event.at // HOUR_QUARTER
     return replace(fleet, spent={**fleet.spent, quarter: fleet.spent.get(quarter, 0) + event.nano})
@@ -297,34 +297,46 @@ def _call_settled(run: Run, event: e.CallSettled) -> Run:
     run = _worked(run, event.at) if event.at >= run.last_event else run
     active = run.active_ms
     waited = max(0, active - run.last_call_active)
-    nano = event.nano or 0
+    by_plan = event.billing == "subscription"
+    nano = 0 if by_plan else event.nano or 0
     first = 0 if event.revision else 1
-    tokens = event.tokens if not event.revision else run.last_call + event.tokens
     bucket = event.at - event.at % SPARK_BUCKET
+    misses = judged(run.misses, event)
+    own = misses.follows(event) or not run.governed
+    run = _with_context(run, event) if own else run
     return replace(
         run,
         turns=run.turns + first,
         calls=run.calls + first,
         tokens=run.tokens + event.tokens,
         nano=run.nano + nano,
+        plan_nano=run.plan_nano + (event.nano or 0 if by_plan else 0),
         estimated_nano=run.estimated_nano + (nano if event.mark != "exact" else 0),
         unpriced_calls=run.unpriced_calls + (first if event.nano is None else 0),
-        model=event.model or run.model,
-        window=event.window or run.window,
-        rates=event.rates or run.rates,
-        last_call=tokens,
         last_nano=nano if not event.revision else run.last_nano + nano,
         last_call_at=max(event.at, run.last_call_at),
         last_call_active=active,
-        context=event.context or run.context,
-        context_before=run.context if first else run.context_before,
-        misses=judged(run.misses, event),
-        cache=_window(event, tokens),
+        misses=misses,
         money_rate=run.money_rate.after(waited).plus(nano),
         token_rate=run.token_rate.after(waited).plus(event.tokens.total),
         turn_rate=run.turn_rate.after(waited).plus(first),
         spark=_sparked(run, bucket, nano),
         spark_at=max(bucket, run.spark_at),
+    )
+
+
+def _with_context(run: Run, event: e.CallSettled) -> Run:
+    """What the run itself will send again; titles and sub-agents on its wire are not that."""
+    tokens = event.tokens if not event.revision else run.last_call + event.tokens
+    return replace(
+        run,
+        model=event.model or run.model,
+        window=event.window or run.window,
+        rates=event.rates or run.rates,
+        last_call=tokens,
+        context=event.context or run.context,
+        context_before=run.context_before if event.revision else run.context,
+        cache=_window(event, tokens),
     )
 
 

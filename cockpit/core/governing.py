@@ -31,6 +31,9 @@ def _linked(run: Run, event: e.SessionLinked) -> Run:
 
 
 def _measured(run: Run, event: e.ContextMeasured) -> Run:
+    """A title's or a sub-agent's request on the same wire is not the run's own context."""
+    if event.composition.total != run.last_call.prompt:
+        return run
     return replace(run, composition=event.composition, composition_before=run.composition)
 
 

@@ -39,7 +39,6 @@ class Talk(Struct, frozen=True, omit_defaults=True):
     `since` is when that call's request left, `kept` how many of its `prompt` tokens are cached.
     """
 
-    call: str
     model: str
     since: int
     prompt: int
@@ -90,6 +89,10 @@ class Misses(Struct, frozen=True, omit_defaults=True):
         """Whether a timer slower than the cache is at work; over when no further miss follows."""
         return self.row >= SLOW_TIMER_MISSES and now - self.last <= self._limit
 
+    def follows(self, event: CallSettled) -> bool:
+        """Whether a call that was just judged is the main conversation's."""
+        return self.main is None or self.main.since == _start(event)
+
     @property
     def _limit(self) -> int:
         return SLOW_TIMER_WINDOWS * self.lifetime_ms
@@ -122,7 +125,6 @@ def _start(event: CallSettled) -> int:
 def _talk(event: CallSettled) -> Talk:
     tokens = event.tokens
     return Talk(
-        call=event.call,
         model=event.model,
         since=_start(event),
         prompt=tokens.prompt,
@@ -136,7 +138,7 @@ def _revised(misses: Misses, event: CallSettled) -> Misses:
     added = _talk(event)
 
     def grown(talk: Talk | None) -> Talk | None:
-        if talk is None or talk.call != event.call:
+        if talk is None or talk.since != _start(event):
             return talk
         return replace(talk, prompt=talk.prompt + added.prompt, kept=talk.kept + added.kept)
 

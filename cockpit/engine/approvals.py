@@ -11,8 +11,9 @@ from cockpit.core.text import clean
 from cockpit.journal.approval import ApproveSettings
 
 TEXT_LIMIT = 2_000
-Matched = Callable[[str, object, str], tuple[str, str] | None]
-"""Rule and text of a tool call that must wait, by tool name, input and directory; None for others."""
+Matched = Callable[[str, object, str, str], tuple[str, str] | None]
+"""Rule and text of a tool call that must wait, by its name, its input, the directory it runs in and the
+run's own; None for others."""
 
 
 class Decision(Struct, frozen=True):
@@ -43,7 +44,7 @@ class Approvals:
         self, run: Run, tool: str, name: str, arguments: object, directory: str
     ) -> Decision:
         """What is to happen to a tool call; returns at once where no rule matches."""
-        found = self._matched(name, arguments, directory)
+        found = self._matched(name, arguments, directory, run.project)
         if found is None:
             return Decision(None)
         return await self.ask(run.id, tool, *found)

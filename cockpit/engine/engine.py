@@ -46,6 +46,7 @@ from cockpit.journal import paths
 from cockpit.journal.index import Index
 from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
+from cockpit.journal.wire_books import WireBooks
 from cockpit.prices.book import Book
 
 TICK_SECONDS = 1.0
@@ -78,6 +79,7 @@ class Engine:
         self._journal = journal
         self._now = now
         self._recent_ms = parse_duration(settings.recent)
+        wire = WireBooks.open(paths.journal_file())
         self._publisher = Publisher(now)
         self._ending = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -93,6 +95,8 @@ class Engine:
             now=now,
             poll_seconds=settings.poll,
             recent_ms=self._recent_ms,
+            spans=wire.spans if wire else tuple,
+            messages=wire.messages if wire else lambda _: (),
         )
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
@@ -191,7 +195,7 @@ class Engine:
         self._tell_calls(events)
 
     def _observed(self, events: list[Event]) -> None:
-        self._publisher.happen(self._helm.links.renamed(events))
+        self._publisher.happen(map(self._helm.counted, self._helm.links.renamed(events)))
         seen = [event.run for event in events if isinstance(event, RunSeen)]
         self._cap_by_settings(seen)
         for run in seen:

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import tzinfo
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core import events as e
-from cockpit.core.fleet import Fleet, Run, spent_since
+from cockpit.core.fleet import HOUR_QUARTER, Fleet, Run, spent_since
 from cockpit.engine.api import Answer, RequestError
 from cockpit.engine.approvals import Approvals, Decision, Matched
 from cockpit.engine.caps import Caps
@@ -36,9 +38,11 @@ from cockpit.journal import paths
 from cockpit.journal.ledger import Ledger
 from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
+from cockpit.journal.wire_books import WireBooks
 from cockpit.prices.book import Book
 
 REFUSALS_KEPT = 20
+SPENT_MS = 48 * 3_600_000
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +85,7 @@ class Helm:
         self._linked_run = linked
         self._now = now
         self._governed: dict[str, Governed] = {}
+        self._spent: dict[int, int] = {}
         self._gateway = Gateway(
             Door(
                 ledger=self.ledger,
@@ -133,6 +138,8 @@ class Helm:
         for recovered in self.ledger.recover():
             log.info("a hold of %s was settled: %s", recovered.run, recovered.mark or "given back")
         await asyncio.wrap_future(self._journal.append())  # what was recovered is read back below
+        with WireBooks.reading(paths.journal_file()) as wire:
+            self._spent = wire.spent_by_quarter(self._now() - SPENT_MS) if wire else {}
         self._scopes.turn(self._now())
         names = self._remembered(recent_ms)
         for name in names:
@@ -201,6 +208,7 @@ class Helm:
             case e.CallSettled():
                 self.histories.add([event])
                 self._publish([event])
+                self._count(event)
                 self._linking.settled(event)
             case e.CallStarted(run=run):
                 self._publish([event])
@@ -209,6 +217,19 @@ class Helm:
                 self._publish([event])
             case _:
                 self._record(event)
+
+    def _count(self, event: e.CallSettled) -> None:
+        if event.nano and event.billing == "money":
+            quarter = event.at // HOUR_QUARTER
+            self._spent[quarter] = self._spent.get(quarter, 0) + event.nano
+
+    def counted(self, event: e.Event) -> e.Event:
+        """The count of all transcripts, with what passed the gateway."""
+        if not isinstance(event, e.SpendCounted):
+            return event
+        quarters = Counter(event.quarters)
+        quarters.update(self._spent)
+        return replace(event, quarters=dict(quarters))
 
     def _hold_refused(self, event: e.HoldRefused) -> None:
         """An agent that goes on asking after its cap fills the screen's count, not the journal."""
@@ -347,9 +368,7 @@ class Helm:
         decision: Decision = await self._approvals.decide(
             run, call or name, name, request.get("input"), directory
         )
-        return msgspec.json.encode(
-            {"allow": decision.allow is not False, "reason": decision.reason}
-        )
+        return msgspec.json.encode({"allow": decision.allow, "reason": decision.reason})
 
     def _guarded(self, step: Callable[[], object]) -> None:
         try:

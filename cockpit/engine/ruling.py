@@ -17,8 +17,8 @@ def rules_of(settings: Settings) -> Matched:
     """The rules in force as one question."""
     rules = settings.approve.in_force()
 
-    def ask(name: str, arguments: object, directory: str) -> tuple[str, str] | None:
-        rule = matched(rules, name, arguments, directory)
+    def ask(name: str, arguments: object, directory: str, workspace: str) -> tuple[str, str] | None:
+        rule = matched(rules, name, arguments, directory, workspace)
         return None if rule is None else (rule.name, told(name, arguments))
 
     return ask

@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -58,12 +58,11 @@ class Watcher(threading.Thread):
         recent_ms: int,
         spans: Callable[[], Sequence[Span]] = tuple,
         messages: Callable[[int], Iterable[int]] = lambda _: (),
-        governed: Callable[[int], Mapping[int, int]] = lambda _: {},
     ) -> None:
         """`happened`, `opened` (a family from its beginning) and `progress` are called from this thread.
 
-        Families without a call in the last `recent_ms` enter the books only. `spans`, `messages`
-        and `governed` tell from this thread what the wire's books hold, as `WireBooks` does.
+        Families without a call in the last `recent_ms` enter the books only. `spans` and
+        `messages` tell in this thread what the wire's books hold, as `WireBooks` does.
         """
         super().__init__(name="watcher", daemon=True)
         self._library = library
@@ -76,7 +75,6 @@ class Watcher(threading.Thread):
         self._recent_ms = recent_ms
         self._spans = spans
         self._messages = messages
-        self._governed = governed
         self._families = Families(library, index, book, happened, opened, now)
         self._polled = self._listed = self._counted = 0.0
         self._list_cost = 0.0
@@ -285,15 +283,12 @@ class Watcher(threading.Thread):
     # --- the whole machine
 
     def _count(self) -> None:
-        """What the whole machine spent lately, counted in the books."""
+        """What all transcripts tell of having been spent lately, but for what passed the gateway."""
         self._counted, self._families.count_due = time.monotonic(), False
         now = self._now()
         since = now - SPENT_MS
-        governed = self._governed(since)
         elsewhere = left_out(self._index, self._spans(), self._messages(since), since, FOR_EVER)
         quarters = self._index.spent_by_quarter(since, elsewhere)
-        for quarter, nano in governed.items():
-            quarters[quarter] = quarters.get(quarter, 0) + nano
         self._happened([SpendCounted(run="", at=now, quarters=quarters)])
 
     def _say(self, text: str, level: str) -> None:

@@ -98,6 +98,7 @@ def _settled(sent: Sent, settlement: Settlement, call: str) -> e.CallSettled:
         lifetime_ms=settlement.lifetime_ms,
         rates=settlement.rates,
         window=settlement.window,
+        billing=sent.billing,
     )
 
 

@@ -172,6 +172,7 @@ class Booked(Struct, frozen=True, kw_only=True):
             model=bill.model, tokens=bill.tokens, nano=bill.nano, mark=bill.mark,
             revision=bool(self.adjusts), context=0 if self.adjusts else bill.tokens.total,
             requested=self.requested, lifetime_ms=bill.lifetime_ms, rates=bill.rates,
+            billing=self.billing,
             window=bill.window,
         )  # fmt: skip
 

@@ -175,7 +175,7 @@ def test_misses_after_a_compaction_are_counted():
 
 def test_a_conversation_grows_with_its_revisions():
     first, later = call("a", T0, cold(1_000)), T0 + 6 * MINUTE
-    more = call("a", T0 + SECOND, Tokens(cache_write_5m=9_000), revision=True)
+    more = call("a", T0, Tokens(cache_write_5m=9_000), revision=True)
     missed = run_of([first, more, call("b", later, cold(10_100))]).misses
     assert missed.nano == 10_000 * 5_750
 

@@ -10,7 +10,7 @@ from cockpit.journal.approval import ApproveSettings
 RUN = Run(id="run-1")
 
 
-def matched(name: str, arguments: object, directory: str) -> tuple[str, str] | None:
+def matched(name: str, arguments: object, directory: str, workspace: str) -> tuple[str, str] | None:
     command = str(arguments)
     return ("push", command) if "push" in command else None
 
