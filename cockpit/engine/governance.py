@@ -194,6 +194,7 @@ class Governance:
     def restore(self, runs: Iterable[Run]) -> None:
         """The runs of a former engine, before their runners are adopted: their tokens open again."""
         for run in runs:
+            self._take_back_questions(run)
             if not run.process_gone:
                 begun = self._histories.begun(run.id)
                 ways = upstreams(begun.upstreams, self._settings.providers, os.environ)
@@ -206,6 +207,16 @@ class Governance:
                     governed.refuse(f"cockpit: {run.deferred or run.halted}")
                 self._let_in(governed)
             self._caps.apply(run.id, run.budget)
+
+    def _take_back_questions(self, run: Run) -> None:
+        """Whoever waited for an answer heard the former engine go, and took that for a no."""
+        for asked in run.approvals:
+            self._record(
+                e.ApprovalAnswered(
+                    run=run.id, at=self._now(), tool=asked.tool, allowed=False,
+                    by="the end of the engine",
+                )
+            )  # fmt: skip
 
     # --- ending
 
