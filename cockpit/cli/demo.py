@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cockpit.demo.fleet import Demo
     from cockpit.engine.client import Client
 
-CAP_SECONDS = 120.0
-
 
 @click.command()
 @click.option("--headless", is_flag=True, help="No screen; ends by itself.")
@@ -37,8 +35,8 @@ CAP_SECONDS = 120.0
 def demo(headless: bool, seconds: float, as_json: bool) -> None:
     """Run cockpit on a machine with nothing: no key, no network, no agent.
 
-    Real processes talk through the official SDKs to a provider on loopback that keeps honest
-    prefix caches, and write real files in a temporary directory. Nothing of it stays.
+    Real processes talk to a provider on loopback that keeps honest prefix caches, some of them
+    behind the gateway, and write real files in a temporary directory. Nothing of it stays.
     """
     if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail("the screen needs a terminal; without one: cockpit demo --headless --json")
@@ -56,18 +54,14 @@ async def _headless(seconds: float) -> dict[str, Any]:
     began = time.monotonic()
     async with Demo() as demo:
         client = await _engine(demo)
-        try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + seconds):
-                await cap(demo, client)
-        except TimeoutError:
-            pass
+        operating = asyncio.create_task(demo.operate(client))
         try:
             await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
             await client.ask("sync")
             fleet = await client.fleet()
             served = await demo.served()
         finally:
-            await _end_engine(client)
+            await _end(client, operating)
     now = fleet.now
     return {"fleet": [run_row(run, now) for run in fleet.runs.values()], "provider": served}
 
@@ -92,11 +86,11 @@ async def _born(demo: "Demo") -> None:
 
     async with demo:
         client = await service.connect()
+        operating = asyncio.create_task(demo.operate(client))
         try:
-            await cap(demo, client)
             await asyncio.Event().wait()
         finally:
-            await _end_engine(client)
+            await _end(client, operating)
 
 
 async def _engine(demo: "Demo") -> "Client":
@@ -111,23 +105,13 @@ async def _engine(demo: "Demo") -> "Client":
         fail(str(error))
 
 
-async def _end_engine(client: "Client") -> None:
-    from cockpit.engine import service
+async def _end(client: "Client", operating: "asyncio.Task[None]") -> None:
+    from cockpit.demo.governing import end_engine
 
+    operating.cancel()
+    await asyncio.gather(operating, return_exceptions=True)
     await client.close()
-    await asyncio.to_thread(service.stop)
-
-
-async def cap(demo: "Demo", client: "Client") -> None:
-    """Sets the budgets that the demo's operator would set, as soon as their runs appear."""
-    waiting = dict(demo.budgets)
-    deadline = time.monotonic() + CAP_SECONDS
-    while waiting and time.monotonic() < deadline:
-        fleet = await client.fleet()
-        for run in fleet.runs.values():
-            if run.session in waiting and run.parent is None:
-                await client.set_budget(run.id, waiting.pop(run.session))
-        await asyncio.sleep(0.1)
+    await asyncio.to_thread(end_engine)
 
 
 def _sentence(answer: dict[str, Any]) -> str:

@@ -32,7 +32,8 @@ GLYPHS = {"ok": "✔", "limited": "◆", "missing": "·", "broken": "✖"}
 def doctor(as_json: bool) -> None:
     """What was found, what cockpit can and cannot do here, and the fix. Ends with 1 if something is broken."""
     looks: list[Callable[[], list[Finding]]] = [
-        _settings, _engine, _agents, _prices, _notices, _processes, _keyring, _terminal,
+        _settings, _engine, _gateway, _agents, _prices, _notices, _processes, _means, _keyring,
+        _terminal,
     ]  # fmt: skip
     findings = [finding for look in looks for finding in look()]
     if as_json:
@@ -67,6 +68,39 @@ def _engine() -> list[Finding]:
             )
         ]
     return [Finding("engine", "ok", f"pid {pid}, socket {paths.engine_socket()}")]
+
+
+def _gateway() -> list[Finding]:
+    """Every wire that `cockpit run` can lead somewhere, and whether there is a key for it."""
+    import asyncio
+
+    from cockpit.gateway.keys import Keys, KeyStoreError
+    from cockpit.gateway.providers import upstreams
+
+    try:
+        ways = upstreams((), settings.load(paths.settings_file()).providers, os.environ)
+    except (settings.SettingsError, ValueError) as error:
+        return [Finding("gateway", "broken", str(error), f"edit {paths.settings_file()}")]
+    keys, findings = Keys(paths.config(), os.environ), []
+    for wire, way in ways.items():
+        name, text = f"gateway {wire}", f"{way.provider.name}, {way.base}"
+        try:
+            secret, place = asyncio.run(keys.locate(way.provider))
+        except KeyStoreError as error:
+            findings.append(Finding(name, "broken", str(error), "chmod 600 the key's file"))
+            continue
+        if secret is not None or (way.provider.key and way.provider.key.kind == "none"):
+            findings.append(Finding(name, "ok", f"{text}, key: {place or 'none needed'}"))
+        else:
+            fix = f"cockpit key set {way.provider.name}; an agent's own login needs none"
+            findings.append(Finding(name, "missing", f"{text}, no key", fix))
+    return findings
+
+
+def _means() -> list[Finding]:
+    from cockpit.engine.means import means
+
+    return [Finding(name, "ok" if there else "limited", text) for name, there, text in means()]
 
 
 def _agents() -> list[Finding]:

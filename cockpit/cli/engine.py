@@ -13,7 +13,7 @@ from cockpit.journal import paths
 
 @click.group()
 def engine() -> None:
-    """The background process. It outlives the terminal; stopping it stops no run."""
+    """The background process. It outlives the terminal."""
 
 
 @engine.command()
@@ -27,7 +27,11 @@ def start() -> None:
 
 @engine.command()
 def stop() -> None:
-    """End it in order. Runs go on; nothing is lost."""
+    """End it in order; nothing is lost.
+
+    Agents that were found go on. A run behind the gateway has no way to a model then: it waits for
+    the next engine, and its runner ends it after 30 s without one.
+    """
     try:
         click.echo("engine stopped" if service.stop() else "no engine was running")
     except EngineError as error:
