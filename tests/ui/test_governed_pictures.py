@@ -30,6 +30,8 @@ def looks_as_before(snap_compare):
         async def before(pilot):
             await settled(pilot)
             app.go_to(run)
+            await pilot.pause()
+            await settled(pilot)
             for key in keys:
                 await pilot.press(key)
                 await settled(pilot)
