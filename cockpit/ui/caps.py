@@ -12,6 +12,7 @@ from cockpit.ui import text
 _TIME = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)(k|K|M|tok|tokens)")
 _TURNS = re.compile(r"(\d+)(?:t|turns?)")
+_WINDOW = re.compile(r"(\d{1,3})%")
 _MONEY = re.compile(r"\$.+|.+(?:usd|USD|\$)")
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 _CAPS: tuple[tuple[Cap, str], ...] = (
@@ -19,6 +20,7 @@ _CAPS: tuple[tuple[Cap, str], ...] = (
     ("tokens", "tokens"),
     ("time", "time_ms"),
     ("turns", "turns"),
+    ("window", "window"),
 )
 
 
@@ -56,6 +58,8 @@ def _usual(*, governed: bool) -> AtZero:
 def _with(budget: Budget, word: str) -> Budget:
     if found := _TURNS.fullmatch(word):
         return replace(budget, turns=int(found[1]))
+    if found := _WINDOW.fullmatch(word):
+        return replace(budget, window=min(int(found[1]), 100))
     if found := _TOKENS.fullmatch(word):
         return replace(budget, tokens=int(float(found[1]) * _SCALES.get(found[2], 1)))
     if (found := _TIME.fullmatch(word)) and any(found.groups()):
@@ -85,6 +89,8 @@ def budget_text(budget: Budget | None, *, governed: bool = False) -> str:
         words.append(_tokens_text(budget.tokens))
     if budget.turns is not None:
         words.append(f"{budget.turns}turns")
+    if budget.window is not None:
+        words.append(f"{budget.window}%")
     is_possible = governed or budget.at_zero not in _NEED_GATEWAY
     if is_possible and budget.at_zero != _usual(governed=governed):
         words.append(budget.at_zero)

@@ -109,6 +109,8 @@ def amount(cap: Cap, value: int) -> str:
             return clock(value)
         case "turns":
             return str(value)
+        case "window":
+            return f"{value} %"
 
 
 def gauge(share: float, width: int) -> tuple[str, str]:

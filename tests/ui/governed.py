@@ -46,10 +46,15 @@ def governed(
         run=run, at=at, agent="claude-code", name=name, project="/home/mia/parser",
         token="00", purse=f"run:{run}",
     )  # fmt: skip
-    for number_, parts in enumerate((BEFORE, PARTS)):
-        yield e.ContextMeasured(
-            run=run, at=NOW - 20 * SECOND + number_, call="c", composition=parts
-        )
+    settled = [event for event in happened if isinstance(event, e.CallSettled)]
+    for call, parts in zip(settled[-2:], (BEFORE, PARTS), strict=True):
+        yield measured(call, parts)
+
+
+def measured(call: e.CallSettled, parts: Composition) -> e.ContextMeasured:
+    """What the gateway tells of a call: the parts, scaled to what the provider counted."""
+    scaled = parts.scaled(call.tokens.prompt, call.tokens.cache_read)
+    return e.ContextMeasured(run=call.run, at=call.at, call=call.call, composition=scaled)
 
 
 def held(at: int = NOW - 90 * SECOND) -> Iterator[e.Event]:
@@ -114,13 +119,14 @@ def timer(count: int = 8) -> Iterator[e.Event]:
         at, prompt = start + call * 6 * MINUTE, 160_000 + 2_000 * call
         tokens = Tokens(input=40, cache_write_5m=prompt, output=300)
         yield e.PromptGiven(run=TIMER, at=at, text="look at the queue")
-        yield e.CallSettled(
+        woken = e.CallSettled(
             run=TIMER, at=at + 4 * SECOND, call=f"w{call}", model="claude-sonnet-4-5",
             tokens=tokens, nano=cost(tokens, RATES), context=tokens.total, requested=at,
             lifetime_ms=5 * MINUTE, rates=RATES, window=1_000_000,
         )  # fmt: skip
+        yield woken
+        yield measured(woken, PARTS)
         yield e.TurnEnded(run=TIMER, at=at + 5 * SECOND)
-    yield e.ContextMeasured(run=TIMER, at=NOW, call="w", composition=PARTS.scaled(174_000, 0))
 
 
 def watched() -> Iterator[e.Event]:

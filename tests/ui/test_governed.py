@@ -466,9 +466,9 @@ async def test_the_parts_of_the_context_and_the_timer_are_on_the_run():
         await on_the_run(pilot, g.HELD)
         shown = page(app)
         for words in (
-            "135k · +8k last call",
-            "files" + " " * 10 + "45k",
-            "cache hit        129k  96 %",
+            "124k · +6k last call",
+            "files" + " " * 10 + "41k",
+            "cache hit        119k  96 %",
         ):
             assert words in shown
         await pressed(pilot, "escape")

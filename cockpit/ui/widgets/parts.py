@@ -19,6 +19,8 @@ SHOWN = (
 """Field, its word, and the part of the theme whose color it takes; in the order of a request."""
 STROKES = "━═"
 """Neighbours differ without color too."""
+NOISE = 200
+"""A part that moved by less than one in so many of all tokens did not move: parts are estimates."""
 NAME, COUNT, SHARE, GROWN = 11, 7, 6, 9
 
 
@@ -36,7 +38,7 @@ def context_parts(view: View) -> Lined:
                 (word.ljust(NAME), view.palette["dim"]),
                 (text.tokens(count).rjust(COUNT), view.palette.text),
                 (f"{count * 100 / now.total:.0f} %".rjust(SHARE), view.palette["dim"]),
-                (_growth(grown, before).rjust(GROWN), view.palette["dim"]),
+                (_growth(grown, before, now.total // NOISE).rjust(GROWN), view.palette["dim"]),
             ]
         )
     return [*lines, _hit(view, now), *_again(view)]
@@ -46,9 +48,9 @@ def _filled(composition: Composition) -> list[tuple[str, str, str]]:
     return [each for each in SHOWN if getattr(composition, each[0])]
 
 
-def _growth(grown: int, before: Composition) -> str:
-    """Since the call before; nothing where there was none."""
-    if not before.total or not grown:
+def _growth(grown: int, before: Composition, noise: int = 0) -> str:
+    """Since the call before; nothing where there was none, or no more than the estimate wavers."""
+    if not before.total or abs(grown) <= noise:
         return ""
     return ("+" if grown > 0 else "-") + text.tokens(abs(grown))
 
