@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from cockpit.cli.ask import ask, pick
 from cockpit.cli.output import fail
@@ -103,6 +104,9 @@ def _sentence(run: str, stopping: Stopping) -> str:
 @click.option("--tokens", default="", help="2M, 500k")
 @click.option("--turns", default=0, type=click.IntRange(0), help="model calls")
 @click.option(
+    "--window", default=0, type=click.IntRange(0, 100), help="percent of a subscription's window"
+)
+@click.option(
     "--at-zero",
     type=click.Choice(["warn", "interrupt", "defer", "halt", "ask"]),
     default=None,
@@ -116,21 +120,18 @@ def budget(
     duration: str,
     tokens: str,
     turns: int,
+    window: int,
     at_zero: AtZero | None,
     nothing: bool,
     as_json: bool,
 ) -> None:
     """Cap a run. Caps count everything the run ever used; a new budget replaces the old one."""
-    if not nothing:
-        _caps(
-            money, duration, tokens, turns, "warn"
-        )  # a mistake is told before the engine is asked
+    caps = None if nothing else _caps(money, duration, tokens, turns, window)
 
     async def capped(client: Client) -> dict[str, Any]:
         chosen = pick(await client.fleet(), run)
         action = at_zero or ("defer" if chosen.governed else "interrupt")
-        caps = None if nothing else _caps(money, duration, tokens, turns, action)
-        await client.set_budget(chosen.id, caps)
+        await client.set_budget(chosen.id, caps and replace(caps, at_zero=action))
         fleet = await client.fleet()
         return run_detail(fleet, fleet.runs[chosen.id], int(time.time() * 1000))
 
@@ -138,8 +139,8 @@ def budget(
     click.echo(json.dumps(detail, indent=2, ensure_ascii=False) if as_json else _capped(detail))
 
 
-def _caps(money: str, duration: str, tokens: str, turns: int, at_zero: AtZero) -> Budget:
-    if not (money or duration or tokens or turns):
+def _caps(money: str, duration: str, tokens: str, turns: int, window: int) -> Budget:
+    if not (money or duration or tokens or turns or window):
         fail("name at least one cap: --money 5 --time 90m --tokens 2M --turns 80, or --none")
     try:
         return Budget(
@@ -147,7 +148,7 @@ def _caps(money: str, duration: str, tokens: str, turns: int, at_zero: AtZero) -
             time_ms=parse_duration(duration) if duration else None,
             tokens=parse_count(tokens) if tokens else None,
             turns=turns or None,
-            at_zero=at_zero,
+            window=window or None,
         )
     except ValueError as error:
         fail(str(error))

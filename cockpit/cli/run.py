@@ -26,6 +26,9 @@ WIRES = ("anthropic", "chat", "responses", "gemini", "ollama")
 @click.option("--tokens", default="", help="2M, 500k")
 @click.option("--turns", default=0, type=click.IntRange(0), help="model calls")
 @click.option(
+    "--window", default=0, type=click.IntRange(0, 100), help="Percent of a subscription's window."
+)
+@click.option(
     "--at-zero",
     type=click.Choice(["defer", "halt", "ask"]),
     default="defer",
@@ -47,6 +50,7 @@ def run(
     duration: str,
     tokens: str,
     turns: int,
+    window: int,
     at_zero: AtZero,
     project: str,
     upstreams: tuple[str, ...],
@@ -66,7 +70,7 @@ def run(
         "environment": dict(os.environ),
         "name": name,
         "agent": kind,
-        "budget": _budget(money, duration, tokens, turns, at_zero),
+        "budget": _budget(money, duration, tokens, turns, window, at_zero),
         "at_zero": at_zero,
         "project": str(Path(project).resolve()) if project else str(Path.cwd()),
         "upstreams": dict(map(_upstream, upstreams)),
@@ -88,9 +92,9 @@ def run(
 
 
 def _budget(
-    money: str, duration: str, tokens: str, turns: int, at_zero: AtZero
+    money: str, duration: str, tokens: str, turns: int, window: int, at_zero: AtZero
 ) -> dict[str, Any] | None:
-    if not (money or duration or tokens or turns):
+    if not (money or duration or tokens or turns or window):
         return None
     try:
         budget = Budget(
@@ -98,6 +102,7 @@ def _budget(
             tokens=parse_count(tokens) if tokens else None,
             time_ms=parse_duration(duration) if duration else None,
             turns=turns or None,
+            window=window or None,
             at_zero=at_zero,
         )
     except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Cap = Literal["money", "tokens", "time", "turns"]
+Cap = Literal["money", "tokens", "time", "turns", "window"]
 AtZero = Literal["warn", "interrupt", "defer", "halt", "ask"]
 """What happens at a cap. `defer`, `halt` and `ask` need the gateway: without it they interrupt."""
 
@@ -19,12 +19,16 @@ SHORTEST_SPAN_MS = 60_000
 
 
 class Budget(Struct, frozen=True, omit_defaults=True):
-    """Caps on a whole run; None is no cap. `money` is nano-dollars, `time_ms` active time."""
+    """Caps on a whole run; None is no cap. `money` is nano-dollars, `time_ms` active time.
+
+    `window` is for a subscription: percent of its fullest window, whoever used it up.
+    """
 
     money: int | None = None
     tokens: int | None = None
     time_ms: int | None = None
     turns: int | None = None
+    window: int | None = None
     at_zero: AtZero = "warn"
 
 
@@ -62,6 +66,7 @@ class Usage(Struct, frozen=True):
     tokens: int = 0
     time_ms: int = 0
     turns: int = 0
+    window: int = 0
     calls: int = 0
     money_rate: Rate = Rate()
     token_rate: Rate = Rate()
@@ -135,6 +140,8 @@ def _hands(budget: Budget, usage: Usage, running: bool) -> list[Clock]:
                 "turns", usage.turns, budget.turns, usage.turn_rate.per_ms, pending, usage, running
             )
         )
+    if budget.window is not None:
+        hands.append(_hand("window", usage.window, budget.window, 0.0, 0.0, usage, running))
     if budget.time_ms is not None:
         hands.append(_hand("time", usage.time_ms, budget.time_ms, 1.0, 0.0, usage, running))
     return hands
@@ -144,7 +151,7 @@ def _hand(
     ruling: Cap, used: int, cap: int, per_ms: float, pending: float, usage: Usage, running: bool
 ) -> Clock:
     share = used / cap if cap > 0 else 1.0
-    calibrating = ruling != "time" and usage.calls < CALIBRATION_CALLS and share < 1
+    calibrating = ruling not in ("time", "window") and usage.calls < CALIBRATION_CALLS and share < 1
     left: int | None = None
     if share >= 1:
         left = 0

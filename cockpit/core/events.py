@@ -197,6 +197,17 @@ class CallSettled(Event, frozen=True, tag="call_settled"):
     billing: Literal["money", "subscription"] = "money"
 
 
+class WindowMeasured(Event, frozen=True, tag="window_measured"):
+    """A provider told how much of a subscription's window is used, by the run or anybody else.
+
+    `resets` is when it starts anew, 0 when that was not told.
+    """
+
+    window: str
+    percent: float
+    resets: int = 0
+
+
 class ContextMeasured(Event, frozen=True, tag="context_measured"):
     """What filled the context of a call that went through the gateway."""
 

@@ -78,6 +78,7 @@ def _governed(run: Run) -> dict[str, Any] | None:
         "sessions": list(run.sessions),
         "paused_since": run.paused or None,
         "refused": run.refused,
+        "windows": {name: round(each.percent, 1) for name, each in run.windows.items()},
         "deferred": run.deferred,
         "halted": run.halted,
         "context_parts": {**run.composition.parts(), "cached": run.composition.cached},
@@ -154,6 +155,7 @@ def _budget(run: Run) -> dict[str, Any] | None:
         "tokens": budget.tokens,
         "time_s": None if budget.time_ms is None else budget.time_ms // 1000,
         "turns": budget.turns,
+        "window_percent": budget.window,
         "at_zero": budget.at_zero,
         "by": run.budget_by,
     }

@@ -86,4 +86,6 @@ def _caps(budget: Budget | None) -> str:
         parts.append(f"{budget.time_ms // 60_000} min")
     if budget.turns is not None:
         parts.append(f"{budget.turns} turns")
+    if budget.window is not None:
+        parts.append(f"{budget.window} % of the plan's window")
     return ", ".join(parts) or "without caps"

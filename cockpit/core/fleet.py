@@ -86,6 +86,13 @@ class Note(Struct, frozen=True):
     delivered: int = 0
 
 
+class PlanWindow(Struct, frozen=True):
+    """How much of a subscription's window is used; it starts anew at `resets` (0: not known)."""
+
+    percent: float
+    resets: int = 0
+
+
 class Claim(Struct, frozen=True):
     """A state and the evidence for it."""
 
@@ -162,6 +169,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warned: int = 0
     stopping: Stopping | None = None
     purse: str = ""
+    windows: dict[str, PlanWindow] = {}
     sessions: tuple[str, ...] = ()
     composition: Composition = Composition()
     composition_before: Composition = Composition()
@@ -293,6 +301,7 @@ def usage(run: Run, now: int) -> Usage:
         tokens=run.tokens.total + run.child_tokens,
         time_ms=active,
         turns=run.turns,
+        window=int(fullest_window(run, now)),
         calls=run.calls,
         money_rate=run.money_rate,
         token_rate=run.token_rate,
@@ -301,6 +310,12 @@ def usage(run: Run, now: int) -> Usage:
         typical_money=run.last_nano,
         typical_tokens=run.last_call.total,
     )
+
+
+def fullest_window(run: Run, now: int) -> float:
+    """Percent used of the subscription's fullest window that has not started anew; 0 without any."""
+    live = [each.percent for each in run.windows.values() if not each.resets or each.resets > now]
+    return max(live, default=0.0)
 
 
 def clock_of(run: Run, now: int) -> Clock:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cockpit.core import events as e
-from cockpit.core.fleet import Approval, Note, Run
+from cockpit.core.fleet import Approval, Note, PlanWindow, Run
 from cockpit.core.text import one_line
 
 NOTES_LIMIT = 8
@@ -35,6 +35,11 @@ def _measured(run: Run, event: e.ContextMeasured) -> Run:
     if event.composition.total != run.last_call.prompt:
         return run
     return replace(run, composition=event.composition, composition_before=run.composition)
+
+
+def _window(run: Run, event: e.WindowMeasured) -> Run:
+    known = PlanWindow(event.percent, event.resets)
+    return replace(run, windows={**run.windows, event.window: known})
 
 
 def _refused(run: Run, _: e.HoldRefused) -> Run:
@@ -85,6 +90,7 @@ STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.RunGoverned: _governed,
     e.SessionLinked: _linked,
     e.ContextMeasured: _measured,
+    e.WindowMeasured: _window,
     e.HoldRefused: _refused,
     e.RunDeferred: _deferred,
     e.RunHalted: _halted,

@@ -95,6 +95,14 @@ class Caps:
         if run.budget.at_zero != "warn" and run.turns + governed.in_flight >= turns:
             governed.refuse(_sentence(name, f"its {turns} turns are used"))
 
+    def measured(self, name: str) -> None:
+        """The provider told of a plan's window; a call beyond the cap on it is refused."""
+        run, governed = self._fleet().runs[name], self._governed.get(name)
+        clock = clock_of(run, self._now())
+        firm = run.budget is not None and run.budget.at_zero != "warn"
+        if governed is not None and firm and clock.ruling == "window" and clock.share >= 1:
+            governed.refuse(_sentence(name, f"{clock.used} % of the plan's window is used"))
+
     def _defer(self, name: str, reason: str) -> None:
         governed = self._governed.get(name)
         if governed is not None and not governed.refused:
@@ -152,4 +160,5 @@ def _doubled(budget: Budget) -> Budget:
         tokens=twice(budget.tokens),
         time_ms=twice(budget.time_ms),
         turns=twice(budget.turns),
+        window=None if budget.window is None else 100,
     )

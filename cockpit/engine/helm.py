@@ -152,6 +152,7 @@ class Helm:
         await self._runners.start()
         for run in runs:
             if run.phase != "ended" and self._runners.held(run.id) is None:
+                self._governance.lost(run.id)
                 self._record(e.RunEnded(run=run.id, at=self._now(), outcome="lost in a crash"))
 
     def _remembered(self, recent_ms: int) -> list[str]:
@@ -215,6 +216,9 @@ class Helm:
                 self._caps.left(run)
             case e.ContextMeasured() | e.CallFailed():
                 self._publish([event])
+            case e.WindowMeasured(run=run):
+                self._publish([event])
+                self._caps.measured(run)
             case _:
                 self._record(event)
 

@@ -1,6 +1,7 @@
 """One way out and back: the request to the provider, the answer to the client, the bill."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cockpit.gateway import sentences
 from cockpit.gateway.booking import Checkpoints, Sent, settle
 from cockpit.gateway.credentials import scrubbed
 from cockpit.gateway.governed import Note
-from cockpit.gateway.limits import windows
+from cockpit.gateway.limits import Window, windows
 from cockpit.gateway.passage import GoneError, Passage
 from cockpit.gateway.upstream import address, cut, incoming, sever, without_dummy
 from cockpit.gateway.wire.dialect import Meter
@@ -117,9 +118,19 @@ class Errand:
         method = self._passage.request.method
         response = await self._door.outside.send(method, self._url, self._headers, body)
         self._passage.open.cut = partial(sever, response)
-        shares = windows(response.headers, self._door.clock())
-        self._passage.governed.windows.update(shares)
+        self._measured(windows(response.headers, self._door.clock()))
         return response
+
+    def _measured(self, shares: Mapping[str, Window]) -> None:
+        governed = self._passage.governed
+        for name, window in shares.items():
+            if governed.windows.get(name) != window:
+                governed.windows[name] = window
+                told = e.WindowMeasured(
+                    run=governed.run, at=self._door.clock(), window=name,
+                    percent=round(window.share * 100, 1), resets=window.resets,
+                )  # fmt: skip
+                self._door.happened(told)
 
     def _unanswered(self, sent: Sent) -> None:
         """The bytes left and nothing came back: the provider may have read and answered them."""

@@ -22,12 +22,16 @@ class SettingsError(Exception):
 
 
 class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Caps for runs that were found: `money = "5usd"`, `time = "90m"`, `tokens = "2M"`, `turns = 80`."""
+    """Caps for runs that were found: `money = "5usd"`, `time = "90m"`, `tokens = "2M"`, `turns = 80`.
+
+    `window = 80` is percent of a subscription's fullest window, for runs behind the gateway.
+    """
 
     money: str = ""
     time: str = ""
     tokens: str = ""
     turns: int = 0
+    window: int = 0
     at_zero: AtZero = "warn"
 
     def budget(self) -> Budget | None:
@@ -36,13 +40,14 @@ class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             ValueError: naming what is wrong with an amount.
         """
-        if not (self.money or self.time or self.tokens or self.turns):
+        if not (self.money or self.time or self.tokens or self.turns or self.window):
             return None
         return Budget(
             money=parse_money(self.money) if self.money else None,
             time_ms=parse_duration(self.time) if self.time else None,
             tokens=parse_count(self.tokens) if self.tokens else None,
             turns=self.turns or None,
+            window=self.window or None,
             at_zero=self.at_zero,
         )
 

@@ -177,7 +177,7 @@ def test_runs_and_budgets(shell):
     )
     assert run["authority"] == "view"
     capped = shell.json("budget", "parser", "--money", "5", "--time", "90m", "--turns", "80")
-    assert capped["budget"] == {"usd": "5.00", "tokens": None, "time_s": 5400, "turns": 80, "at_zero": "interrupt", "by": "operator"}  # fmt: skip
+    assert capped["budget"] == {"usd": "5.00", "tokens": None, "time_s": 5400, "turns": 80, "window_percent": None, "at_zero": "interrupt", "by": "operator"}  # fmt: skip
     assert "name at least one cap" in shell("budget", "parser", ok=False)
     assert "not an amount" in shell("budget", "parser", "--money", "lots", ok=False)
     shell("engine", "stop")

@@ -123,3 +123,18 @@ def test_a_composition_keeps_its_sum_when_it_is_scaled() -> None:
     assert parts.total == 1_000
     assert parts.cached == 400
     assert parts.system > parts.tools > parts.user > parts.files
+
+
+def test_a_subscription_is_capped_by_its_window_and_costs_no_money() -> None:
+    by_plan = e.CallSettled(
+        run="run-1", at=4, call="c", model="m", tokens=Tokens(10), nano=NANO, billing="subscription"
+    )
+    capped = e.BudgetSet(run="run-1", at=2, budget=Budget(window=80, money=1, at_zero="defer"))
+    told = e.WindowMeasured(run="run-1", at=5, window="5h", percent=81.0, resets=1_000)
+    fleet = governed(capped, by_plan, told)
+    run = fleet.runs["run-1"]
+    assert (run.nano, run.plan_nano, sum(fleet.spent.values())) == (0, NANO, 0)
+    event = due(run, 6)
+    assert isinstance(event, e.ClockExpired)
+    assert (event.ruling, event.action) == ("window", "deferred")
+    assert due(run, 2_000) is None, "the window has started anew"
