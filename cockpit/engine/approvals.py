@@ -10,7 +10,7 @@ from cockpit.core.fleet import Run
 from cockpit.core.text import clean
 from cockpit.journal.approval import ApproveSettings
 
-TEXT_LIMIT = 2_000
+TEXT_LIMIT = 16_000
 Matched = Callable[[str, object, str, str], tuple[str, str] | None]
 """Rule and text of a tool call that must wait, by its name, its input, the directory it runs in and the
 run's own; None for others."""

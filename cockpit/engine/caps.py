@@ -125,7 +125,7 @@ class Caps:
         if governed is None or before is None:
             return
         governed.pause()
-        text = f"{reason}: yes raises it by as much again, no lets the run end here"
+        text = f"{reason}: yes raises it by as much again, no lets it wait"
         decision = await self._approvals.ask(name, CAP, "cap", text)
         if not decision.allow:
             self._defer(name, reason)
