@@ -211,7 +211,7 @@ def test_codex_gets_a_provider_whose_token_is_in_a_header(start):
     launch = start("codex exec -m gpt-6.1-sol hi")
     provider = overrides(launch)["model_providers.cockpit"]
     assert provider["base_url"] == "http://127.0.0.1:4711/run/-/v1"
-    assert provider["request_max_retries"] == provider["stream_max_retries"] == 0
+    assert not any("retries" in name for name in provider)  # an engine that restarts is borne
     [variable] = provider["env_http_headers"].values()
     assert launch.environment[variable] == TOKEN
     assert launch.environment[provider["env_key"]] == DUMMY_KEY

@@ -185,8 +185,6 @@ def _own_provider(
         "base_url": base,
         "wire_api": "responses",
         "env_http_headers": {TOKEN_HEADER: TOKEN},
-        "request_max_retries": 0,
-        "stream_max_retries": 0,
         **login,
     }
     said: dict[str, object] = {
@@ -220,8 +218,6 @@ def _users_provider(
     said: dict[str, object] = {
         f"{path}.base_url": base,
         f"{path}.env_http_headers.{TOKEN_HEADER}": TOKEN,
-        f"{path}.request_max_retries": 0,
-        f"{path}.stream_max_retries": 0,
         f"{path}.supports_websockets": False,
         "features.enable_request_compression": False,
     }
