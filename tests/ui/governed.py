@@ -101,7 +101,7 @@ def asks() -> Iterator[e.Event]:
 
 def capped() -> Iterator[e.Event]:
     yield from governed(16, "translate the handbook", budget=Budget(money=NANO, at_zero="ask"))
-    text = "its money cap is reached: yes raises it by as much again, no lets the run end here"
+    text = "its money cap is reached: yes raises it by as much again, no lets it wait"
     yield e.ApprovalAsked(run=CAPPED, at=NOW - 30 * SECOND, tool="cap", rule="cap", text=text)
 
 
