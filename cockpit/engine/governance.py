@@ -231,6 +231,11 @@ class Governance:
             text = f"what it left is in {place}"
             self._record(e.NoticeGiven(run=run, at=self._now(), text=text))
 
+    def lost(self, run: str) -> None:
+        """Its engine died before the agent began, or before anybody saw the end: nothing is kept."""
+        self._close(run)
+        records.forget(run)
+
     def _close(self, run: str) -> None:
         self._approvals.deny_all(run, "its end")
         governed = self._governed.pop(run, None)

@@ -159,6 +159,26 @@ def test_the_engine_dies_and_the_run_goes_on_with_the_next_one(machine):
         assert row["tokens"][kind] >= amount
 
 
+def test_of_a_run_that_a_crash_took_nothing_is_kept_and_its_token_is_dead(machine):
+    run = machine.agent("time.sleep(600)")
+    agent = machine.until_row(run, lambda row: row["pid"])["pid"]
+    environment = Path(f"/proc/{agent}/environ").read_bytes()
+    url = environment.partition(b"ANTHROPIC_BASE_URL=")[2].partition(b"\0")[0].decode()
+    record = machine.state / "runners" / f"{run}.json"
+    runner = json.loads(record.read_bytes())["runner"]
+    machine.kill()
+    for pid in (runner, agent):
+        os.kill(pid, 9)
+    record.unlink()
+    machine.start()
+    assert machine.row(run)["state"] == "ended"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{url}/v1/models", timeout=10)
+    assert refused.value.code == 403
+    assert list((machine.state / "runners").iterdir()) == []
+    assert not (machine.state / "scratch" / run).exists()
+
+
 def test_a_wrong_token_opens_nothing(machine):
     machine.agent('print(call("hello"))')
     port = (machine.state / "gateway.port").read_text().strip()

@@ -25,6 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from cockpit.core.money import decimal_string, parse_money
 from cockpit.core.tokens import Tokens
@@ -55,7 +56,7 @@ class Fleet(Governed):
         config.mkdir(parents=True)
         (config / "settings.toml").write_text(f'fleet_cap = "{cap}"\n')
         self.engine = None
-        self.down = []
+        self.down, self.starting = [], []
 
     @property
     def environment(self):
@@ -82,6 +83,8 @@ class Fleet(Governed):
             with contextlib.suppress(EngineError):
                 await (await self.client()).close()
                 self.down.append(time.monotonic() - began)
+                times = psutil.Process(self.engine.pid).cpu_times()
+                self.starting.append(times.user + times.system)
                 return
             if self.engine.poll() is not None:
                 raise SystemExit(f"the engine ended by itself:\n{self.log()[-3000:]}")
@@ -320,6 +323,13 @@ class Soak:
             await asyncio.sleep(0.1)
         self.wrong.append(f"left live: {[(run['id'], run.get('phase')) for run in live][:5]}")
 
+    def nothing_is_kept(self):
+        """No scratch file, no socket and no record of a run that has ended."""
+        for name in ("scratch", "runners"):
+            left = [path.name for path in (self.fleet.state / name).rglob("*")]
+            if left:
+                self.wrong.append(f"{len(left)} files left in {name}: {left[:5]}")
+
 
 def compared(soak):
     """The provider's truth against the books: altogether, by run, and call by call."""
@@ -392,6 +402,7 @@ async def soak(runs, run_kills, engine_kills, cap, seed, pace=CALLS_A_SECOND):
         await test.quiet()
         panic = await test.panic()
         await test.nobody_lives()
+        test.nothing_is_kept()
         figures = compared(test)
         ended = outcomes(fleet)
         if odd := [how for how in ended if how.startswith(("exit 3", "exit 4", "exit 1:"))]:
@@ -399,6 +410,7 @@ async def soak(runs, run_kills, engine_kills, cap, seed, pace=CALLS_A_SECOND):
         return figures | {
             "begun": test.begun, "begins_broken_off": test.failed, "kills": dict(test.kills),
             "engine_up_seconds": [round(each, 2) for each in sorted(fleet.down)],
+            "engine_up_cpu": [round(each, 2) for each in sorted(fleet.starting)],
             "panic": panic, "outcomes": dict(ended), "load": os.getloadavg(),
             "seconds": round(time.monotonic() - began, 1), "wrong": test.wrong,
         }  # fmt: skip
