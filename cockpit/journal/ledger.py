@@ -200,7 +200,7 @@ class Ledger:
         tokens = tokens + Tokens(output=more)
         self._holds.grow(held, counted(seen, held.hold.billing))
         values = {**tokens.by_class(), "nano": presumed.nano, "checkpoint": self._now()}
-        self._write([calls.update(calls.CHECKPOINT, call, values)])
+        self._write([calls.update(calls.CHECKPOINT, call, values)], awaited=False)
 
     # --- settling
 
@@ -216,7 +216,7 @@ class Ledger:
         self._holds.spend(held, spent)
         self._seq += 1
         settled = calls.update(calls.SETTLE, call, calls.bill_values(bill, self._seq))
-        durable = self._write([settled, *calls.spent(held.hold.scopes, spent)])
+        durable = self._write([settled, *calls.spent(held.hold.scopes, spent)], awaited=False)
         return Outcome(True, overrun, self._seq, durable)
 
     def _complete(self, held: Held, bill: Settlement) -> Settlement:
@@ -238,7 +238,7 @@ class Ledger:
         if held is None:
             return False
         self._holds.drop(held)
-        self._write([calls.update(calls.RELEASE, call, {"ended": self._now()})])
+        self._write([calls.update(calls.RELEASE, call, {"ended": self._now()})], awaited=False)
         return True
 
     async def adjust(self, call: str, bill: Settlement) -> bool:
@@ -364,8 +364,10 @@ class Ledger:
         else:
             self._holds.drop(held)
 
-    def _write(self, statements: list[Statement], *, patient: bool = True) -> "Future[int]":
-        return self._journal.write(statements, patient=patient)
+    def _write(
+        self, statements: list[Statement], *, patient: bool = True, awaited: bool = True
+    ) -> "Future[int]":
+        return self._journal.write(statements, patient=patient, awaited=awaited)
 
 
 def _unwritten(hold: Hold, error: BaseException) -> Exhausted:

@@ -10,8 +10,10 @@ import math
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from cockpit.journal import paths
 HEAD = "0002"
 """The newest migration: a journal at this revision needs no Alembic to open."""
 GROUP_LIMIT = 500
+LINGER_SECONDS = 0.02
+"""So long what nobody waits for looks out for a commit that somebody waits for, to share it."""
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 30.0
 """So long another process may keep the file locked before a commit counts as failed."""
@@ -53,22 +57,43 @@ class Write(Struct, frozen=True, eq=False):
     """
 
     rank: int
-    sql: sa.Executable
+    sql: sa.Insert | sa.Update | sa.TextClause
     total_by: str = ""
 
 
+_APPEND = Write(0, sa.insert(events).inline())
 _NEWEST = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
+
+
+class _Worded(Struct, frozen=True, eq=False):
+    """A write in the driver's own words: finding them costs more CPU than the work itself.
+
+    `given` are the values that the statement brings itself, `order` is None where values are named.
+    """
+
+    text: str
+    given: dict[str, Any]
+    order: Sequence[str] | None
+
+    def values(self, row: dict[str, Any]) -> Any:  # noqa: ANN401 (as the driver takes them)
+        values = {**self.given, **row}
+        return values if self.order is None else tuple([values[name] for name in self.order])
+
 
 Statement = tuple[Write, dict[str, Any]]
 """A write and the values of one row."""
 
 
 class _Item(Struct, frozen=True, eq=False):
-    """What must be committed together, and whether it may wait until the disk is well again."""
+    """What must be committed together.
+
+    `patient`: it may wait until the disk is well again. `awaited`: somebody waits for it.
+    """
 
     rows: list[dict[str, Any]]
     statements: Sequence[Statement]
     patient: bool
+    awaited: bool
     future: "Future[int]"
 
 
@@ -138,12 +163,14 @@ class Journal:
         self.engine = connect(path)
         migrate(self.engine)
         self.on_trouble = on_trouble
-        self._queue: queue.Queue[_Item | None] = queue.Queue()
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._closing = threading.Event()
         self._ended = False
         self._troubled = False
         self._last: int | None = None
+        self._connection: sa.Connection | None = None
+        self._worded: dict[Write, _Worded] = {}
         self._writer.start()
 
     def append(self, *happened: Event) -> "Future[int]":
@@ -156,11 +183,14 @@ class Journal:
         happened: Sequence[Event] = (),
         *,
         patient: bool = True,
+        awaited: bool = True,
     ) -> "Future[int]":
         """Commits statements and events together; the future gives the last event's number.
 
         While nothing can be written the patient wait in memory and are tried again; the impatient
-        fail at once, and are then certain never to be written.
+        fail at once, and are then certain never to be written. What is not `awaited` may be held
+        back for some milliseconds, so that it is not in the way of what is: a disk syncs one commit
+        after the other.
         """
         future: Future[int] = Future()
         future.set_running_or_notify_cancel()  # what is queued cannot be called back
@@ -169,7 +199,7 @@ class Journal:
         except (UnicodeError, msgspec.MsgspecError) as error:
             future.set_exception(error)
             return future
-        self._queue.put(_Item(rows, statements, patient, future))
+        self._queue.put(_Item(rows, statements, patient, awaited, future))
         return future
 
     def replay(self) -> Iterator[tuple[int, Event]]:
@@ -188,6 +218,8 @@ class Journal:
         self._closing.set()
         self._queue.put(None)
         self._writer.join()
+        if self._connection is not None:
+            self._connection.close()
         self.engine.dispose()
 
     def _write(self) -> None:
@@ -195,7 +227,22 @@ class Journal:
             first = self._queue.get()
             if first is None:
                 return
-            self._commit(self._group([first], GROUP_LIMIT))
+            self._commit(self._group(self._gathered(first), GROUP_LIMIT))
+
+    def _gathered(self, first: _Item) -> list[_Item]:
+        """What nobody waits for, up to the first that somebody does."""
+        batch = [first]
+        until = time.monotonic() + LINGER_SECONDS
+        while not batch[-1].awaited and len(batch) < GROUP_LIMIT:
+            try:
+                further = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if further is None:
+                self._ended = True
+                break
+            batch.append(further)
+        return batch
 
     def _group(self, batch: list[_Item], limit: float) -> list[_Item]:
         """The batch and what else is waiting."""
@@ -257,18 +304,35 @@ class Journal:
 
     def _insert(self, batch: list[_Item]) -> int:
         rows = [row for item in batch for row in item.rows]
-        by_write: dict[Write, list[dict[str, Any]]] = {}
+        by_write: dict[Write, list[dict[str, Any]]] = {_APPEND: rows} if rows else {}
         for item in batch:
             for write, values in item.statements:
                 by_write.setdefault(write, []).append(values)
-        with self.engine.begin() as connection:
-            if rows:
-                connection.execute(sa.insert(events), rows)
+        with self._transaction() as connection:
             for write in sorted(by_write, key=lambda write: write.rank):
-                connection.execute(write.sql, _totals(by_write[write], write.total_by))
+                self._execute(connection, write, _totals(by_write[write], write.total_by))
             if rows or self._last is None:
                 self._last = int(connection.execute(_NEWEST).scalar_one())
             return self._last
+
+    def _execute(self, connection: sa.Connection, write: Write, rows: list[dict[str, Any]]) -> None:
+        worded = self._worded.get(write)
+        if worded is None:
+            worded = self._worded[write] = _worded(write, self.engine.dialect, rows[0])
+        connection.exec_driver_sql(worded.text, [worded.values(row) for row in rows])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """On the writer's own connection; a new one after anything went wrong."""
+        connection = self._connection or self.engine.connect()
+        self._connection = None
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
 
 
 def _row(event: Event) -> dict[str, Any]:
@@ -278,6 +342,13 @@ def _row(event: Event) -> dict[str, Any]:
         "kind": type(event).__struct_config__.tag,
         "body": encode(event).decode(),
     }
+
+
+def _worded(write: Write, dialect: sa.Dialect, row: dict[str, Any]) -> _Worded:
+    """Every row of a write has the columns of its first."""
+    compiled = write.sql.compile(dialect=dialect, column_keys=list(row))
+    given = {name: value for name, value in compiled.params.items() if name not in row}
+    return _Worded(str(compiled), given, compiled.positiontup if compiled.positional else None)
 
 
 def _totals(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

@@ -129,3 +129,27 @@ def test_prompts_with_any_text_survive(tmp_path):
     journal.append(event).result(5)
     assert [kept for _, kept in journal.replay()] == [event]
     journal.close()
+
+
+def test_what_nobody_waits_for_shares_the_next_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr("cockpit.journal.store.LINGER_SECONDS", 60)
+    journal = Journal(tmp_path / "journal.db")
+    commits = []
+    insert = journal._insert
+    monkeypatch.setattr(journal, "_insert", lambda batch: commits.append(batch) or insert(batch))
+    assert journal.append(notice(1)).result(5) == 1
+    idle = journal.write((), [notice(2)], awaited=False)
+    with pytest.raises(TimeoutError):
+        idle.result(0.1)
+    assert journal.append(notice(3)).result(5) == 3
+    assert idle.result(5) == 3
+    assert [len(batch) for batch in commits] == [1, 2]
+    late = journal.write((), [notice(4)], awaited=False)
+    journal.close()
+    assert late.result(0) == 4
+
+
+def test_what_nobody_waits_for_is_written_all_the_same(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    assert journal.write((), [notice(1)], awaited=False).result(5) == 1
+    journal.close()
