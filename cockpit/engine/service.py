@@ -55,6 +55,7 @@ def _spawn() -> "subprocess.Popen[bytes]":
             stderr=output,
             start_new_session=True,
             cwd="/",
+            env={name: value for name, value in os.environ.items() if name != "COCKPIT_RUN"},
         )
 
 

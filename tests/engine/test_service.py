@@ -69,6 +69,15 @@ def test_files_are_private(machine):
             assert mode(path) == (0o700 if path.is_dir() else 0o600), path
 
 
+def test_an_engine_started_inside_a_run_is_not_of_that_run(machine):
+    subprocess.run(
+        [sys.executable, "-m", "cockpit", "engine", "start"],
+        env={**machine.environment, "COCKPIT_RUN": "run-x"}, check=True, timeout=60,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert "COCKPIT_RUN" not in psutil.Process(machine.pid()).environ()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_two_that_start_at_once_have_one_engine(machine):
     starts = [machine.begin("engine", "start") for _ in range(6)]
