@@ -14,6 +14,7 @@ _COMMANDS = {
     "stop": ("act", "Stop runs; done when nothing of them is left alive."),
     "panic": ("act", "Stop everything that can be signalled, at once."),
     "budget": ("act", "Cap a run: money, time, tokens, turns."),
+    "caps": ("caps", "What fleet, month, day and projects may spend, and who may spend it."),
     "run": ("run", "Run an agent behind the gateway, with a budget of its own."),
     "attach": ("attach", "Take the terminal of a run."),
     "pause": ("steer", "Hold the next model call of runs."),

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core import events as e
 from cockpit.core.fleet import HOUR_QUARTER, Fleet, Run, spent_since
+from cockpit.core.money import dollars
 from cockpit.engine.api import Answer, RequestError
 from cockpit.engine.approvals import Approvals, Decision, Matched
 from cockpit.engine.caps import Caps
@@ -86,6 +87,7 @@ class Helm:
         self._now = now
         self._governed: dict[str, Governed] = {}
         self._spent: dict[int, int] = {}
+        self._crowds: dict[str, frozenset[str]] = {}
         self._gateway = Gateway(
             Door(
                 ledger=self.ledger,
@@ -194,6 +196,25 @@ class Helm:
             if (held := self._runners.held(run)) is not None and held.target.owner is not None
         }
         self._linking.served(found, owners)
+        self._warn_of_crowds()
+
+    def _warn_of_crowds(self) -> None:
+        """Said once, and again when other runs are in it."""
+        if not self._governed:
+            return
+        for scope in self._scopes.table(self._fleet().runs.values(), self._now()):
+            runs = frozenset(claimant.run for claimant in scope.runs)
+            if not scope.crowded:
+                self._crowds.pop(scope.name, None)
+            elif len(runs) > 1 and self._crowds.get(scope.name) != runs:
+                self._crowds[scope.name] = runs
+                names = ", ".join(claimant.name or claimant.run for claimant in scope.runs[:4])
+                text = (
+                    f"{scope.name} has {dollars(scope.left or 0)} left, less than its"
+                    f" {len(runs)} runs may spend together: {names}"
+                )
+                told = e.NoticeGiven(run="", at=self._now(), text=text, level="warning")
+                self._publish([told])
 
     # --- what happens
 
@@ -326,6 +347,7 @@ class Helm:
             "say": self._say,
             "answer": self._answer,
             "approve": self._approve,
+            "caps": self._scope_table,
         }
 
     async def _begin(self, request: dict[str, Any]) -> bytes:
@@ -364,6 +386,9 @@ class Helm:
         allowed = request.get("allowed") is True
         self._guarded(lambda: self._governance.answer(run, tool, allowed=allowed))
         return b"null"
+
+    async def _scope_table(self, _: dict[str, Any]) -> bytes:
+        return msgspec.json.encode(self._scopes.table(self._fleet().runs.values(), self._now()))
 
     async def _approve(self, request: dict[str, Any]) -> bytes:
         run = self._named_run(request.get("run"))

@@ -1,9 +1,11 @@
 """The scopes that a governed call is paid from, and what caps them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, tzinfo
 
 from cockpit.core.budget import Budget
+from cockpit.core.concentration import Claimant, Scope, claimants
+from cockpit.core.fleet import Run
 from cockpit.core.money import parse_money
 from cockpit.journal.ledger import Cap, Ledger
 from cockpit.journal.purse import Amount
@@ -33,6 +35,27 @@ class Scopes:
         self._ledger.cap(day, _money(self._settings.day_cap))
         self._ledger.cap(month, _money(self._settings.month_cap))
         return True
+
+    def table(self, runs: Collection[Run], now: int) -> list[Scope]:
+        """Every scope above the runs, with its books and the live governed runs that it pays for."""
+        by_project: dict[str, list[Run]] = {name: [] for name in self._settings.project_caps}
+        for run in runs:
+            if run.governed:
+                by_project.setdefault(run.project, []).append(run)
+        day, month = self._calendar(now)
+        everybody = claimants(runs, now)
+        return [
+            *(self._row(name, everybody) for name in (FLEET, month, day)),
+            *(
+                self._row(f"project:{name}", claimants(own, now))
+                for name, own in sorted(by_project.items())
+            ),
+        ]
+
+    def _row(self, name: str, runs: tuple[Claimant, ...]) -> Scope:
+        balance = self._ledger.balance(name)
+        cap = None if balance.cap is None else balance.cap.nano
+        return Scope(name, cap, balance.settled.nano, balance.held.nano, balance.outside.nano, runs)
 
     def above(self, project: str, now: int) -> tuple[str, ...]:
         """The scopes above a run's purse, root first."""

@@ -77,6 +77,24 @@ def test_a_cap_on_turns_is_met_exactly(machine):
     machine.run("stop", run)
 
 
+def test_runs_within_their_budgets_and_together_beyond_the_day(machine):
+    settings = machine.cockpit_home / "config" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('day_cap = "0.05usd"\n')
+    first = machine.agent("time.sleep(600)", "--budget", "0.04usd")
+    second = machine.agent(FOREVER, "--budget", "0.5usd", name="b")
+    scopes = json.loads(machine.run("caps", "--json").stdout)
+    day = next(scope for scope in scopes if scope["scope"].startswith("day:"))
+    assert day["crowded"]
+    assert {claimant["id"] for claimant in day["runs"]} == {first, second}
+    row = machine.until_row(second, is_state("deferred"))
+    assert Decimal(row["usd"]) <= Decimal("0.05")
+    refused = machine.run("run", "--detach", "--", "true")
+    assert refused.returncode != 0
+    assert "no new run begins" in refused.stderr
+    machine.run("panic")
+
+
 def test_a_halt_ends_the_tree(machine):
     run = machine.agent(FOREVER, "--turns", "2", "--at-zero", "halt")
     row = machine.until_row(run, lambda row: row["governed"]["halted"] and not row["pid"])

@@ -1,0 +1,64 @@
+"""`cockpit caps`: the caps above the runs, and the runs that are paid from each."""
+
+import json
+from typing import Any
+
+import click
+import msgspec
+
+from cockpit.cli.ask import ask
+from cockpit.cli.output import table
+from cockpit.core.concentration import Scope
+from cockpit.core.money import decimal_string, dollars
+from cockpit.engine.client import Client
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+def caps(as_json: bool) -> None:
+    """What fleet, month, day and projects may spend, have spent and have promised to calls.
+
+    A scope is crowded when its runs, each within its own budget, may together want more than is left.
+    """
+
+    async def asked(client: Client) -> list[Scope]:
+        return msgspec.json.decode(await client.ask("caps"), type=list[Scope])
+
+    scopes = ask(asked)
+    if as_json:
+        click.echo(json.dumps([_row(scope) for scope in scopes], indent=2, ensure_ascii=False))
+        return
+    heads = ("scope", "runs", "cap", "spent", "held", "left", "")
+    click.echo(table(heads, [_line(scope) for scope in scopes], left=2))
+
+
+def _line(scope: Scope) -> tuple[str, ...]:
+    names = ", ".join(claimant.name or claimant.run for claimant in scope.runs[:3])
+    more = f" and {len(scope.runs) - 3} more" if len(scope.runs) > 3 else ""
+    return (
+        scope.name, names + more, _money(scope.cap), dollars(scope.settled + scope.outside),
+        dollars(scope.held), _money(scope.left), "crowded" if scope.crowded else "",
+    )  # fmt: skip
+
+
+def _money(nano: int | None) -> str:
+    return "—" if nano is None else dollars(nano)
+
+
+def _row(scope: Scope) -> dict[str, Any]:
+    def usd(nano: int | None) -> str | None:
+        return None if nano is None else decimal_string(nano)
+
+    return {
+        "scope": scope.name,
+        "cap_usd": usd(scope.cap),
+        "spent_usd": usd(scope.settled),
+        "outside_usd": usd(scope.outside),
+        "held_usd": usd(scope.held),
+        "left_usd": usd(scope.left),
+        "crowded": scope.crowded,
+        "runs": [
+            {"id": claimant.run, "name": claimant.name, "left_usd": usd(claimant.left)}
+            for claimant in scope.runs
+        ],
+    }
