@@ -8,11 +8,18 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.core.tokens import NO_TOKENS, Tokens
+from cockpit.gateway.wire.splice import framed
 
 CHARACTERS_PER_TOKEN = 4
 
 _TAGGED = re.compile(r"(?:\s*<([\w-]+)[^>]*>.*?</\1>)*\s*", re.DOTALL)
 """Blocks such as `<system-reminder>...</system-reminder>` at the beginning of a text."""
+
+NOTE = framed("")
+"""How a word of the operator begins that cockpit's gateway has put into a request."""
+
+KEPT_IN = "OPERATOR.md"
+"""Where the demo's models keep such a word."""
 
 _canonical = msgspec.json.Encoder(order="sorted")
 
@@ -73,15 +80,20 @@ class Conversation(Struct, frozen=True):
         for said in reversed(self.said):
             if _by_a_person(said):
                 break
-            count += said.role == "call"
+            count += said.role == "call" and KEPT_IN not in said.text
         return count
+
+    def note(self) -> str:
+        """The operator's word in this very request."""
+        return self.said[-1].text.partition(NOTE)[2] if self.said else ""
 
     def last_result(self) -> str:
         return next((said.text for said in reversed(self.said) if said.role == "result"), "")
 
 
 def _by_a_person(said: Said) -> bool:
-    return said.role == "user" and bool(_typed(said.text))
+    typed = _typed(said.text) if said.role == "user" else ""
+    return bool(typed) and not typed.startswith(NOTE)
 
 
 def _typed(text: str) -> str:

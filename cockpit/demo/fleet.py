@@ -21,12 +21,13 @@ from typing import Any
 
 import msgspec
 
-from cockpit.core.budget import Budget
 from cockpit.demo.cast import TIME_SCALE, cast
+from cockpit.demo.governing import wanted
 from cockpit.demo.nursery import ROOM, Birth, Notice
 from cockpit.demo.plan import Place, Plan
 from cockpit.demo.prices import price_file
 from cockpit.demo.workspace import git_identity, make_workspace
+from cockpit.engine.client import Client
 
 STAGGER_S = 0.15
 START_S = 30.0
@@ -58,7 +59,8 @@ class Demo:
     """A running demo.
 
     `url` is the provider's address, `lifetimes_s` how long its caches really live, `processes` the
-    pids of the living agents by name, `ended` the exit codes of those that are gone.
+    pids of the living agents by name, `ended` the exit codes of those that are gone; governed agents
+    are their engine's, and in neither.
     """
 
     def __init__(self, plans: Sequence[Plan] | None = None, time_scale: float = TIME_SCALE) -> None:
@@ -86,10 +88,28 @@ class Demo:
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
-    @property
-    def budgets(self) -> dict[str, Budget]:
-        """What the operator would set, by session id of the run."""
-        return {plan.session: plan.budget for plan in self.plans if plan.budget is not None}
+    async def operate(self, client: Client) -> None:
+        """What the demo's operator does: starts runs behind the gateway, and caps some of the others."""
+        for plan in self.plans:
+            if plan.governed:
+                wish = wanted(plan, self._place(plan), self.root / "programs", self._agents())
+                await client.ask("begin", **wish)
+        waiting = {plan.session: plan.budget for plan in self.plans if not plan.governed}
+        waiting = {session: budget for session, budget in waiting.items() if budget is not None}
+        if waiting:
+            async for fleet in client.fleets():
+                for run in fleet.runs.values():
+                    if run.session in waiting and run.parent is None:
+                        await client.set_budget(run.id, waiting.pop(run.session))
+                if not waiting:
+                    break
+
+    def _agents(self) -> dict[str, str]:
+        return {**git_identity(self.home), **self.environment()}
+
+    def _place(self, plan: Plan) -> Place:
+        workspace = str(self.workspace(plan))
+        return Place(home=str(self.home), workspace=workspace, provider=self.url)
 
     def environment(self) -> dict[str, str]:
         """Variables under which cockpit sees the demo's agents and writes into its directory.
@@ -150,7 +170,7 @@ class Demo:
                 stderr=log,
                 start_new_session=True,
                 cwd=self.root,
-                env={**os.environ, **git_identity(self.home), **self.environment(), **FORK_SAFE},
+                env={**os.environ, **self._agents(), **FORK_SAFE},
             )
 
     async def _announced(self, provider: asyncio.subprocess.Process) -> dict[str, Any]:
@@ -177,11 +197,11 @@ class Demo:
         assert self._nursery is not None
         assert self._nursery.stdin is not None
         for plan in self.plans:
-            workspace = str(self.workspace(plan))
-            place = Place(home=str(self.home), workspace=workspace, provider=self.url)
-            self._nursery.stdin.write(msgspec.json.encode(Birth(plan, place)) + b"\n")
-            await self._nursery.stdin.drain()
-            await asyncio.sleep(STAGGER_S)
+            if not plan.governed:
+                birth = msgspec.json.encode(Birth(plan, self._place(plan)))
+                self._nursery.stdin.write(birth + b"\n")
+                await self._nursery.stdin.drain()
+                await asyncio.sleep(STAGGER_S)
 
     async def _listen(self) -> None:
         """Keep account of the agents that start and end."""

@@ -54,7 +54,8 @@ class Nursery:
         self.lifeline, self._held = os.pipe()
 
     def start(self, birth: Birth) -> None:
-        importlib.import_module(SDKS[birth.plan.agent])
+        if birth.plan.agent in SDKS:
+            importlib.import_module(SDKS[birth.plan.agent])
         pid = os.fork()
         if pid == 0:
             self._become(birth)
@@ -92,12 +93,15 @@ class Nursery:
 
     def end(self) -> None:
         """End every agent with its group, and the demo's engine; then remove all that was written."""
+        from cockpit.demo.governing import end_engine
+
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in list(self.living):
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, number)
             self._wait(GRACE_S)
-        end_engine(self.root)
+        if Path(os.environ.get("COCKPIT_HOME", "/")).is_relative_to(self.root):
+            end_engine()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _wait(self, seconds: float) -> None:
@@ -109,16 +113,6 @@ class Nursery:
     def _tell(self, notice: Notice) -> None:
         with suppress(BrokenPipeError):
             os.write(1, msgspec.json.encode(notice) + b"\n")
-
-
-def end_engine(root: Path) -> None:
-    """An engine that lives in the demo's directory has nothing left to look at."""
-    from cockpit.engine import service
-    from cockpit.engine.client import EngineError
-
-    if Path(os.environ.get("COCKPIT_HOME", "/")).is_relative_to(root):
-        with suppress(EngineError, OSError):
-            service.stop()
 
 
 def _redirect(log: Path) -> None:

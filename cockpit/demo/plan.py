@@ -17,12 +17,11 @@ COMMANDS: dict[Agent, str] = {
 """The name each agent's process has."""
 
 SDKS: dict[Agent, str] = {
-    "claude-code": "anthropic",
     "codex": "openai",
     "copilot": "openai",
     "qwen": "ollama",
 }
-"""The official SDK each agent uses to talk to the provider."""
+"""The official SDK an agent uses to talk to the provider, where it uses one."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -31,7 +30,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     `script` names what the simulated model answers. `wake_s`: after a turn ends the agent sleeps
     that long and asks itself `wake_prompt`; without it, it waits for its operator. `handbook_kb`
     sizes the project handbook that every request carries. `compact_at` is the context, in tokens,
-    at which the conversation starts over. `budget` is what the operator would set for it.
+    at which the conversation starts over. `budget` is what the operator would set for it. `governed`
+    agents are started by the engine, behind its gateway; the others are found.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     handbook_kb: int = 100
     compact_at: int = 120_000
     budget: Budget | None = None
+    governed: bool = False
 
 
 class Place(Struct, frozen=True, kw_only=True):

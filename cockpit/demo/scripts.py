@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from cockpit.demo.conversation import (
+    KEPT_IN,
     Answer,
     Call,
     Conversation,
@@ -33,12 +34,26 @@ def choose(conversation: Conversation, header: str | None = None) -> Script:
     if _summary_tag(conversation):
         return summarize
     if header in SCRIPTS:
-        return SCRIPTS[header]
+        return heeding(SCRIPTS[header])
     for text in reversed(conversation.user_texts()):
         for name in _MARKER.findall(text):
             if name in SCRIPTS:
                 return SCRIPTS[name]
     return loop
+
+
+def heeding(script: Script) -> Script:
+    """The script of an agent that keeps to what the operator tells it on the way."""
+
+    def answer(conversation: Conversation) -> Answer:
+        note = conversation.note()
+        if not note:
+            return script(conversation)
+        kept = write(conversation, KEPT_IN, f"# From the operator\n\n{note}\n")
+        said = f"A word from the operator: “{note}”. I write it down and keep to it from here on."
+        return Answer(said, kept, 10, 250, 60.0)
+
+    return answer
 
 
 def continued_after(step: int) -> str:
@@ -227,6 +242,36 @@ def document(conversation: Conversation) -> Answer:
     return Answer(plan, write(conversation, f"docs/chapter_{number}.md", chapter), 30, 400, 40.0)
 
 
+RELEASE_STEPS = 6
+
+
+def release(conversation: Conversation) -> Answer:
+    """Entry after entry of a change log; each sixth step is a push, which is not its to decide."""
+    number, phase = divmod(_step(conversation), RELEASE_STEPS)
+    version = f"1.{number + 4}.0"
+    match phase:
+        case 0:
+            said, command = _after_push(conversation), "git log --oneline | head -5"
+            return Answer(said, shell(conversation, command, "Look"), 30, 250, 60.0)
+        case 4:
+            command = f"git add -A && git commit -q --allow-empty -m 'Release {version}'"
+            return Answer("Commit it.", shell(conversation, command, "Commit"), 8, 250, 60.0)
+        case 5:
+            said = f"Release {version} is ready: everybody gets it with this push."
+            return Answer(said, shell(conversation, "git push origin HEAD", "Push"), 8, 250, 60.0)
+    entries = "".join(f"- change {each} of {version}\n" for each in range(1, phase + 1))
+    calls = write(conversation, f"changes/{version}.md", f"# {version}\n\n{entries}")
+    return Answer(f"Entry {phase} for {version}.", calls, 20, 250, 50.0)
+
+
+def _after_push(conversation: Conversation) -> str:
+    last = conversation.last_result()
+    if not last:
+        return "I read what has changed since the last release."
+    denied = "denied" in last
+    return "It stays with us, then. The next one." if denied else "It is out. The next one."
+
+
 def ask(conversation: Conversation) -> Answer:
     """A little work, then a question only the operator can answer."""
     steps = (
@@ -302,6 +347,7 @@ SCRIPTS: dict[str, Script] = {
         report,
         stuck,
         document,
+        release,
         ask,
         lead,
         review,

@@ -51,8 +51,16 @@ class Outcome(Struct, frozen=True):
         return f"{head}Output:\n{self.output}"
 
 
+class RefusedError(Exception):
+    """The model will not answer; what the agent tells its user."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"API Error: {status} {message}")
+        self.status = status
+
+
 class Client(Protocol):
-    """A conversation with a model through its official SDK."""
+    """A conversation with a model."""
 
     partial: Turn | None
     """What had arrived of the answer under way when the agent was interrupted."""

@@ -1,7 +1,8 @@
 """One demo agent: it talks to the provider, really does what the model asks, and keeps a transcript.
 
 The transcript starts before the SDK is imported, so that a run shows at once. SIGINT and SIGTERM
-end it in order; so does losing the process that started it.
+end it in order; so does losing the process that started it. One that cockpit governs takes the
+options of `claude` that its recipe uses, and belongs to its runner.
 """
 
 import argparse
@@ -16,14 +17,15 @@ from uuid import uuid4
 
 import msgspec
 
-from cockpit.demo import toolset
+from cockpit.demo import permission, toolset
 from cockpit.demo.clients import open_client
-from cockpit.demo.plan import Place, Plan
+from cockpit.demo.naming import rename_process
+from cockpit.demo.plan import COMMANDS, Place, Plan
 from cockpit.demo.scripts import continued_after
 from cockpit.demo.toolset import SUB_AGENT, TOOLS, run_tool
 from cockpit.demo.transcripts import open_transcript
 from cockpit.demo.transcripts.claude import ClaudeTranscript
-from cockpit.demo.turns import Asked, Client, Outcome, Transcript, Turn
+from cockpit.demo.turns import Asked, Client, Outcome, RefusedError, Transcript, Turn
 
 TERMINATED = 128 + signal.SIGTERM
 LAST_WORDS_S = 2.0
@@ -38,11 +40,14 @@ class Session:
         self.busy = False
         self.steps = self.context = 0
 
-    def work(self, text: str) -> Turn:
-        """One turn of the agent: a prompt, and model calls until one asks for no tool."""
-        self.busy, self.steps = True, 0
+    def work(self, text: str, done: int = 0) -> Turn:
+        """One turn of the agent: a prompt, and model calls until one asks for no tool.
+
+        `done` are steps of the work that were made before.
+        """
+        self.busy, self.steps = True, done
         self.transcript.prompt(text)
-        self._tell(text)
+        self._tell(f"{text}\n{continued_after(done)}" if done else text)
         turn = self._ask()
         while turn.calls:
             outcomes = [self._run(call) for call in turn.calls]
@@ -61,6 +66,7 @@ class Session:
         turn = self.client.ask()
         self.context = self.client.prompt_tokens(turn)
         self.transcript.turn(turn)
+        _say(turn.text)
         return turn
 
     def _tell(self, text: str) -> None:
@@ -77,6 +83,10 @@ class Session:
     def _run(self, call: Asked) -> Outcome:
         if call.name == SUB_AGENT.name:
             return delegate(self.plan, self.place, call)
+        asked = toolset.now()
+        denied = permission.refusal(call, self.place.workspace)
+        if denied:
+            return Outcome(call, 1, denied, asked, toolset.now())
         return run_tool(call, Path(self.place.workspace))
 
     def interrupted(self) -> None:
@@ -109,15 +119,18 @@ def system_prompt(place: Place) -> str:
     return f"You are a coding agent at work in {place.workspace}.\n\n{handbook}"
 
 
-def run(plan: Plan, place: Place) -> None:
-    """Work on the task, then wait for the next tick or for the operator."""
+def run(plan: Plan, place: Place, resumed: str = "") -> None:
+    """Work on the task, then wait for the next tick or for the operator.
+
+    `resumed` is what the operator says to a session that goes on.
+    """
     transcript = open_transcript(plan, place)
     tools = [*TOOLS[plan.agent], SUB_AGENT] if plan.script == "lead" else TOOLS[plan.agent]
     try:
         client = open_client(plan, place, system_prompt(place), tools)
         session = Session(plan, place, transcript, client)
         try:
-            session.work(plan.task)
+            session.work(resumed or plan.task, _steps(transcript) if resumed else 0)
             while plan.wake_s is not None:
                 time.sleep(plan.wake_s)
                 session.work(plan.wake_prompt)
@@ -125,8 +138,16 @@ def run(plan: Plan, place: Place) -> None:
         except (KeyboardInterrupt, SystemExit):
             session.interrupted()
             raise
+        except RefusedError as refused:
+            if isinstance(transcript, ClaudeTranscript):
+                transcript.refused(refused)
+            sys.exit(str(refused))
     finally:
         transcript.close()
+
+
+def _steps(transcript: Transcript) -> int:
+    return transcript.steps() if isinstance(transcript, ClaudeTranscript) else 0
 
 
 def end_with(lifeline: int) -> None:
@@ -146,17 +167,27 @@ def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
     raise SystemExit(TERMINATED)
 
 
-def live(plan: Plan, place: Place, lifeline: int) -> int:
+def _say(text: str) -> None:
+    """To whoever is attached, or to the log."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def live(plan: Plan, place: Place, lifeline: int | None, resumed: str = "") -> int:
     """Run to the end; the exit code is that of the real agents: 0 after SIGINT, 143 after SIGTERM."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
-    end_with(lifeline)
+    if lifeline is not None:
+        end_with(lifeline)
     try:
-        run(plan, place)
+        run(plan, place, resumed)
     except KeyboardInterrupt:
         return 0
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        if isinstance(end.code, int):
+            return end.code
+        _say(str(end.code))
+        return 1
     return 0
 
 
@@ -164,10 +195,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m cockpit.demo.worker", description=__doc__)
     parser.add_argument("--plan", required=True, help="a Plan as JSON")
     parser.add_argument("--place", required=True, help="a Place as JSON")
+    parser.add_argument("--session-id", help="the plan's")
+    parser.add_argument("--resume", help="the plan's session: it goes on")
+    parser.add_argument("--settings", help="hooks are in there; this agent asks the engine itself")
+    parser.add_argument("-p", "--print", action="store_true", help="without a terminal")
+    parser.add_argument("prompt", nargs="?", default="", help="with --resume: what to go on with")
     options = parser.parse_args(arguments)
     plan = msgspec.json.decode(options.plan, type=Plan)
     place = msgspec.json.decode(options.place, type=Place)
-    sys.exit(live(plan, place, sys.stdin.fileno()))
+    if not plan.governed:
+        sys.exit(live(plan, place, sys.stdin.fileno()))
+    rename_process(COMMANDS[plan.agent], "demo", plan.name)
+    sys.exit(live(plan, place, None, options.prompt if options.resume else ""))
 
 
 if __name__ == "__main__":

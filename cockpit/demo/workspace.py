@@ -44,6 +44,7 @@ _FILES: dict[str, dict[str, str]] = {
         "report.py": "QUERY = 'select count(*) from legacy_orders'\n",
         "orders.py": "QUERY = 'select * from orders'\n",
     },
+    "release": {"changes/1.3.0.md": "# 1.3.0\n\n- the last one that went out\n"},
     "lead": {f"{area}/README.md": f"# {area}\n" for area in ("rules", "tests", "scripts")},
 }
 
@@ -62,7 +63,10 @@ def handbook(kilobytes: int) -> str:
 
 
 def make_workspace(plan: Plan, directory: Path, home: Path) -> None:
-    """Write the project and, where git is installed, commit it on the plan's branch."""
+    """Write the project and, where git is installed, commit it on the plan's branch.
+
+    Beside it lies the repository that it is pushed to.
+    """
     files = {"README.md": f"# {plan.name}\n", "HANDBOOK.md": handbook(plan.handbook_kb)}
     files |= {".gitignore": "__pycache__/\n.builds\n", **_FILES.get(plan.script, {})}
     for name, content in files.items():
@@ -77,10 +81,17 @@ def _commit(plan: Plan, directory: Path, home: Path) -> None:
     if git is None:
         return
     environment = {**os.environ, **git_identity(home)}
-    for words in (["init", "-q"], ["checkout", "-q", "-b", plan.branch], ["add", "-A"]):
+    origin = f"{directory}.git"
+    steps = [
+        ["init", "-q"],
+        ["checkout", "-q", "-b", plan.branch],
+        ["add", "-A"],
+        ["commit", "-q", "-m", "Start"],
+    ]
+    if plan.script == "release":
+        steps += [["init", "-q", "--bare", origin], ["remote", "add", "origin", origin]]
+    for words in steps:
         subprocess.run([git, *words], cwd=directory, env=environment, check=False)
-    commit = [git, "commit", "-q", "-m", "Start"]
-    subprocess.run(commit, cwd=directory, env=environment, check=False)
 
 
 def git_identity(home: Path) -> Mapping[str, str]:

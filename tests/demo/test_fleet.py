@@ -23,6 +23,9 @@ from cockpit.prices.book import Book
 SCALE = 75.0
 """Five minutes are four seconds here."""
 
+EVERYBODY = [msgspec.structs.replace(plan, governed=False) for plan in cast(SCALE)]
+"""The whole cast as found runs, as it would be without an engine."""
+
 
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -136,7 +139,7 @@ async def ended(demo, *names):
 
 
 def plans(*names):
-    return [plan for plan in cast(SCALE) if plan.name in names]
+    return [plan for plan in EVERYBODY if plan.name in names]
 
 
 def told_in_part(told, billed):
@@ -149,7 +152,7 @@ def told_in_part(told, billed):
 
 
 async def test_transcripts_files_and_bill_of_the_whole_fleet_agree():
-    async with Demo(time_scale=SCALE) as demo:
+    async with Demo(EVERYBODY, SCALE) as demo:
         names = {plan.name for plan in demo.plans}
 
         def enough(served):

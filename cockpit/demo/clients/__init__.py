@@ -1,4 +1,4 @@
-"""Conversations through the official SDKs, one module each; no SDK is imported before it is used."""
+"""Conversations with models, one module for each wire; no SDK is imported before it is used."""
 
 import importlib
 

@@ -1,36 +1,62 @@
-"""Anthropic Messages: breakpoints on the system prompt and on the last block."""
+"""Anthropic Messages over plain HTTP, streamed: breakpoints on the system prompt and the last block.
 
+Agents behind the gateway are born alone, so what each imports counts: Anthropic's SDK takes two
+seconds of a processor and 60 MB.
+"""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
-import anthropic
+import msgspec
 
 from cockpit.demo import scripts
 from cockpit.demo.plan import Place, Plan
 from cockpit.demo.toolset import ToolSpec, now
-from cockpit.demo.turns import Asked, Outcome, Turn
+from cockpit.demo.turns import Asked, Outcome, RefusedError, Turn
 
 SHORT: dict[str, Any] = {"type": "ephemeral"}
+TIMEOUT_S = 600
+COME_BACK_S = 1.0
+PASSING = frozenset(("rate_limit_error", "overloaded_error", "api_error"))
+"""Errors after which clients ask again."""
+
+
+class _LaterError(Exception):
+    """Nothing, or not all of an answer; to be asked for again after so many seconds."""
+
+    def __init__(self, seconds: float = COME_BACK_S) -> None:
+        self.seconds = seconds
 
 
 def open_client(
     plan: Plan, place: Place, system: str, tools: list[ToolSpec], script: str
 ) -> "MessagesClient":
-    sdk = anthropic.Anthropic(
-        api_key="none",
-        base_url=f"{place.provider}/run/{plan.name}",
-        max_retries=0,
-        default_headers={scripts.HEADER: script},
-    )
-    return MessagesClient(sdk, plan.model, system, tools)
+    if plan.governed:
+        url, token = os.environ["ANTHROPIC_BASE_URL"], os.environ["ANTHROPIC_AUTH_TOKEN"]
+    else:
+        url, token = f"{place.provider}/run/{plan.name}", "none"
+    headers = {
+        "content-type": "application/json",
+        "anthropic-version": "2023-06-01",
+        "authorization": f"Bearer {token}",
+        "x-claude-code-session-id": plan.session,
+        scripts.HEADER: script,
+    }
+    return MessagesClient(f"{url}/v1/messages", headers, plan.model, system, tools)
 
 
 class MessagesClient:
     """A conversation; only the last block of it carries a breakpoint, as in Claude Code."""
 
     def __init__(
-        self, sdk: anthropic.Anthropic, model: str, system: str, tools: list[ToolSpec]
+        self, url: str, headers: dict[str, str], model: str, system: str, tools: list[ToolSpec]
     ) -> None:
-        self.sdk, self.model = sdk, model
+        self.url, self.headers, self.model = url, headers, model
         self.system = [{"type": "text", "text": system, "cache_control": SHORT}]
         self.tools = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.schema()}
@@ -38,6 +64,7 @@ class MessagesClient:
         ]
         self.messages: list[dict[str, Any]] = []
         self.partial: Turn | None = None
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def hear(self, text: str) -> None:
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
@@ -55,31 +82,50 @@ class MessagesClient:
         self.messages.append({"role": "user", "content": content})
 
     def ask(self) -> Turn:
-        started, self.partial = now(), None
-        with self.sdk.messages.stream(**self._request()) as stream:
-            first_byte = started
-            for event in stream:
-                if event.type == "message_start":
-                    first_byte = now()
-                self.partial = _turn(
-                    stream.current_message_snapshot, started, first_byte, complete=False
-                )
-            turn = _turn(stream.get_final_message(), started, first_byte, complete=True)
-        self.partial = None
-        self.messages.append({"role": "assistant", "content": _content(turn)})
-        return turn
+        """The answer, however often it takes to get one.
 
-    def _request(self) -> dict[str, Any]:
+        Raises:
+            RefusedError: when there will be none.
+        """
+        while True:
+            try:
+                turn = self._streamed()
+            except _LaterError as later:
+                time.sleep(later.seconds)
+            else:
+                self.messages.append({"role": "assistant", "content": _content(turn)})
+                return turn
+
+    def _streamed(self) -> Turn:
+        self.partial = None
+        arriving = _Arriving(now())
+        try:
+            with self._opener.open(self._request(), timeout=TIMEOUT_S) as response:
+                for event in _events(response):
+                    arriving.take(event)
+                    self.partial = arriving.turn(complete=False)
+        except urllib.error.HTTPError as error:
+            raise _refused(error) from error
+        except (OSError, HTTPException) as error:
+            raise _LaterError from error
+        if not arriving.whole:
+            raise _LaterError
+        self.partial = None
+        return arriving.turn(complete=True)
+
+    def _request(self) -> urllib.request.Request:
         *earlier, last = self.messages
         *before, block = last["content"]
         marked = {**last, "content": [*before, {**block, "cache_control": SHORT}]}
-        return {
+        body = {
             "model": self.model,
             "max_tokens": 8000,
+            "stream": True,
             "system": self.system,
             "tools": self.tools,
             "messages": [*earlier, marked],
         }
+        return urllib.request.Request(self.url, msgspec.json.encode(body), self.headers)
 
     def prompt_tokens(self, turn: Turn) -> int:
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -90,17 +136,62 @@ class MessagesClient:
         self.hear(text)
 
 
-def _turn(
-    message: anthropic.types.Message, started: int, first_byte: int, *, complete: bool
-) -> Turn:
-    text = "".join(block.text for block in message.content if block.type == "text")
-    calls = tuple(
-        Asked(block.id, block.name, dict(block.input or {}))
-        for block in message.content
-        if block.type == "tool_use" and complete
-    )
-    usage = message.usage.model_dump(exclude_unset=True, mode="json")
-    return Turn(message.id, message.model, text, calls, usage, started, first_byte, now(), complete)
+class _Arriving:
+    """An answer while it streams in."""
+
+    def __init__(self, started: int) -> None:
+        self.started = self.first_byte = started
+        self.message: dict[str, Any] = {"id": "", "model": "", "usage": {}}
+        self.blocks: list[dict[str, Any]] = []
+        self.whole = False
+
+    def take(self, event: dict[str, Any]) -> None:
+        match event["type"]:
+            case "message_start":
+                self.first_byte, self.message = now(), event["message"]
+            case "content_block_start":
+                self.blocks.append({**event["content_block"], "written": ""})
+            case "content_block_delta":
+                delta = event["delta"]
+                written = delta.get("text") or delta.get("partial_json") or ""
+                self.blocks[event["index"]]["written"] += written
+            case "message_delta":
+                self.message["usage"] |= event["usage"]
+            case "message_stop":
+                self.whole = True
+            case "error":
+                raise _failed(200, event["error"])
+
+    def turn(self, *, complete: bool) -> Turn:
+        text = "".join(block["written"] for block in self.blocks if block["type"] == "text")
+        calls = tuple(
+            Asked(block["id"], block["name"], msgspec.json.decode(block["written"] or "{}"))
+            for block in self.blocks
+            if block["type"] == "tool_use" and complete
+        )
+        usage = dict(self.message["usage"])
+        named = self.message["id"], self.message["model"]
+        return Turn(*named, text, calls, usage, self.started, self.first_byte, now(), complete)
+
+
+def _events(response: HTTPResponse) -> Iterator[dict[str, Any]]:
+    for line in response:
+        if line.startswith(b"data:"):
+            yield msgspec.json.decode(line[5:])
+
+
+def _refused(error: urllib.error.HTTPError) -> Exception:
+    try:
+        told = msgspec.json.decode(error.read())["error"]
+    except (OSError, HTTPException, msgspec.DecodeError, KeyError, TypeError):
+        told = {"type": "api_error", "message": str(error)}
+    return _failed(error.code, told, float(error.headers.get("retry-after") or COME_BACK_S))
+
+
+def _failed(status: int, told: dict[str, Any], seconds: float = COME_BACK_S) -> Exception:
+    if told.get("type") in PASSING:
+        return _LaterError(seconds)
+    return RefusedError(status, str(told.get("message")))
 
 
 def _content(turn: Turn) -> list[dict[str, Any]]:

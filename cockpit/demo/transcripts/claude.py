@@ -10,7 +10,7 @@ import msgspec
 from cockpit.demo.plan import Place, Plan
 from cockpit.demo.toolset import now
 from cockpit.demo.transcripts.lines import Lines, dashed, timestamp
-from cockpit.demo.turns import Outcome, Turn
+from cockpit.demo.turns import Outcome, RefusedError, Turn
 
 VERSION = "2.1.330"
 """The version whose format this is."""
@@ -104,6 +104,22 @@ class ClaudeTranscript:
             self.turn(partial)
         text = {"type": "text", "text": "[Request interrupted by user]"}
         self._write("user", message={"role": "user", "content": [text]})
+
+    def refused(self, error: RefusedError) -> None:
+        """What Claude Code writes when a call came to nothing, before it ends."""
+        message = {
+            "id": str(uuid4()),
+            "role": "assistant",
+            "model": "<synthetic>",
+            "content": [{"type": "text", "text": str(error)}],
+            "stop_reason": "stop_sequence",
+        }
+        marks = {"isApiErrorMessage": True, "apiErrorStatus": error.status}
+        self._write("assistant", message=message, **marks)
+
+    def steps(self) -> int:
+        """How many tool calls this session has had so far."""
+        return self.lines.path.read_bytes().count(b'"type":"tool_result"')
 
     def close(self) -> None:
         self.lines.close()
