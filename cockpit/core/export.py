@@ -75,6 +75,7 @@ def _governed(run: Run) -> dict[str, Any] | None:
     if not run.governed:
         return None
     return {
+        "session": run.session,
         "sessions": list(run.sessions),
         "paused_since": run.paused or None,
         "refused": run.refused,
