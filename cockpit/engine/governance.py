@@ -236,6 +236,12 @@ class Governance:
         self._close(run)
         records.forget(run)
 
+    def tidy(self) -> None:
+        """Removes the scratch files of runs that died too early to be remembered."""
+        for place in wanted.scratch_of("-").parent.glob("*"):
+            if self._runners.held(place.name) is None:
+                shutil.rmtree(place, ignore_errors=True)
+
     def _close(self, run: str) -> None:
         self._approvals.deny_all(run, "its end")
         governed = self._governed.pop(run, None)

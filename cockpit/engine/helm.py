@@ -156,6 +156,7 @@ class Helm:
             if run.phase != "ended" and self._runners.held(run.id) is None:
                 self._governance.lost(run.id)
                 self._record(e.RunEnded(run=run.id, at=self._now(), outcome="lost in a crash"))
+        self._governance.tidy()
 
     def _remembered(self, recent_ms: int) -> list[str]:
         """Governed runs of late, their calls read back from the ledger; older ones are forgotten."""
