@@ -4,7 +4,7 @@ A provider that streams 100 events an answer, a client, and between them nothing
 bytes, the gateway with its ledger and journal on disk, and LiteLLM's proxy. Each event carries the
 moment at which it was sent. First byte: from the request to the first event at the client. Delay:
 from the provider's write of an event to the client's read. CPU: of the process in between, and its
-children. Every process runs alone, one scenario after the other.
+children. Every process runs alone, one scenario after the other; figures are medians of the rounds.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ try:
     import uvloop
 
     run = uvloop.run
-except ImportError:  # it is no part of cockpit; with it the bench itself is in the way less
+except ImportError:  # as the engine does
     run = asyncio.run
 
 EVENTS = 100
@@ -116,6 +117,7 @@ async def relay(port, upstream):
 
 
 async def gateway(port, upstream):
+    from cockpit.engine.process import SWITCH_SECONDS
     from cockpit.gateway.app import Gateway
     from cockpit.gateway.door import Door
     from cockpit.gateway.governed import Governed, hashed
@@ -127,6 +129,7 @@ async def gateway(port, upstream):
     from cockpit.journal.store import Journal
     from cockpit.prices.book import Book
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     folder = Path(tempfile.mkdtemp(prefix="cockpit-bench-"))
     (folder / "port").write_text(str(port))
 
@@ -270,7 +273,7 @@ def request(pace, size):
 
 SCENARIOS = (
     ("1 paced", "paced", 1, 6),
-    ("1 quick", "quick", 1, 20),
+    ("1 quick", "quick", 1, 60),
     ("100 calm", "calm", 100, 1),
     ("100 quick", "quick", 100, 1),
     ("300 calm", "calm", 300, 1),
@@ -285,7 +288,7 @@ class Way:
         self.name, self.port, self.path, self.headers = name, port, path, headers
         self.command, self.environment = command, environment or {}
         self.process = None
-        self.seen, self.used, self.asked = {}, {}, {}
+        self.rounds = {}
 
     def begin(self, size):
         """Whether it is there, and warm."""
@@ -318,22 +321,19 @@ class Way:
         told = run(
             scenario(self.port, self.path, request(pace, size), self.headers, streams, count)
         )
-        self.used[title] = self.used.get(title, 0.0) + self.cpu() - before
-        self.asked[title] = self.asked.get(title, 0) + streams * count
-        known = self.seen.setdefault(title, Seen())
-        known.first += told.first
-        known.delays += told.delays
-        known.took += told.took
-        known.failed += told.failed
+        figured = figures(told, self.cpu() - before, streams * count)
+        self.rounds.setdefault(title, []).append(figured)
 
     def cpu(self):
         return cpu(psutil.Process(self.process.pid)) if self.process else 0.0
 
     def rows(self):
-        return {
-            title: figures(seen, self.used[title], self.asked[title])
-            for title, seen in self.seen.items()
-        }
+        return {title: medians(rounds) for title, rounds in self.rounds.items()}
+
+
+def medians(rounds):
+    row = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+    return row | {"failed": sum(one["failed"] for one in rounds), "load": os.getloadavg()[0]}
 
 
 def figures(seen, used, asked):

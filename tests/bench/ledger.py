@@ -11,11 +11,13 @@ import asyncio
 import json
 import random
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from cockpit.core.tokens import Tokens
+from cockpit.engine.process import SWITCH_SECONDS
 from cockpit.journal.ledger import Amount, Cap, Granted, Hold, Ledger, Settlement
 from cockpit.journal.store import Journal
 
@@ -86,6 +88,7 @@ def main():
     options.add_argument("--home", type=Path)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.home) as home:
+        sys.setswitchinterval(SWITCH_SECONDS)  # as the engine does
         figures = asyncio.run(measured(Path(home), chosen.runs, chosen.seconds, chosen.think_ms))
     print(json.dumps(figures, indent=2))
 
