@@ -158,7 +158,7 @@ class Runners:
     async def _undo(self, rein: Rein, child: "subprocess.Popen[bytes]", group: str) -> None:
         child.kill()  # whom it bore waits at the gate, and leaves when that closes
         await asyncio.to_thread(child.wait)
-        del self._children[child.pid]
+        self._children.pop(child.pid, None)  # whoever beats may have seen it end
         self._reins.pop(rein.run, None)
         await rein.close()
         records.forget(rein.run)
