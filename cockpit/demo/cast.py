@@ -73,7 +73,7 @@ def cast(time_scale: float = TIME_SCALE) -> list[Plan]:
             task="Port the old parser rule by rule, each with its test and its own commit",
             branch="port/rules",
             handbook_kb=160,
-            budget=Budget(money=5 * NANO, turns=400, at_zero="defer"),
+            budget=Budget(money=15 * NANO, turns=400, at_zero="defer"),
             governed=True,
         ),
         Plan(

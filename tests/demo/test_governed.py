@@ -57,6 +57,11 @@ async def served(demo, name):
     return [one for one in msgspec.convert(report["served"], list[Served]) if one.run == name]
 
 
+def subjects(repository):
+    command = ["git", "-C", repository, "log", "--all", "--format=%s"]
+    return subprocess.check_output(command, text=True).splitlines()
+
+
 async def quiet(demo):
     """How many calls were served, once the last one has ended and its tools had time to run."""
     count, since = -1, 0.0
@@ -95,24 +100,19 @@ async def test_a_cap_defers_the_run_and_a_higher_one_lets_it_go_on(monkeypatch):
 async def test_a_push_waits_for_a_yes_and_heeds_a_no(monkeypatch):
     async with operated(monkeypatch, "release-notes") as (demo, client):
         origin = f"{demo.workspace(demo.plans[0])}.git"
-
-        def pushed():
-            command = ["git", "--git-dir", origin, "log", "--all", "--format=%s"]
-            return subprocess.check_output(command, text=True).splitlines()
-
         run = await until(client, "release-notes", lambda run: run.approvals)
         (asked,) = run.approvals
         assert (asked.rule, "git push" in asked.text) == ("git push", True)
-        assert pushed() == []
+        assert subjects(origin) == []
         await client.answer(run.id, asked.tool, allowed=False)
         run = await until(
             client, "release-notes", lambda run: run.approvals and run.approvals[0] != asked
         )
-        assert pushed() == []
+        assert subjects(origin) == []
         await client.answer(run.id, run.approvals[0].tool, allowed=True)
         turns = run.turns
         await until(client, "release-notes", lambda run: run.turns > turns)
-        assert pushed() == ["Release 1.5.0", "Release 1.4.0", "Start"]
+        assert subjects(origin) == ["Release 1.5.0", "Release 1.4.0", "Start"]
         replies = [event.text for event in await story(client, run, e.ReplyGiven)]
         assert "It stays with us, then. The next one." in replies
 
@@ -132,8 +132,7 @@ async def test_a_note_is_heeded_and_a_pause_holds_the_next_call(monkeypatch):
         heard = [one.heard for one in await served(demo, "parser-port")]
         assert sum("[Note from the operator] keep the old names" in one for one in heard) == 1
         await until(client, "parser-port", lambda run: run.turns >= 6)
-        log = ["git", "log", "--format=%s"]
-        assert "Port rule" in subprocess.check_output(log, cwd=demo.workspace(plan), text=True)
+        assert "Port rule" in "".join(subjects(demo.workspace(plan)))
 
 
 async def test_a_slow_timer_behind_the_gateway_shows_its_forecast(monkeypatch):
