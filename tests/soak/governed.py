@@ -83,12 +83,16 @@ class Fleet(Governed):
             with contextlib.suppress(EngineError):
                 await (await self.client()).close()
                 self.down.append(time.monotonic() - began)
-                times = psutil.Process(self.engine.pid).cpu_times()
-                self.starting.append(times.user + times.system)
+                self.starting.append(self.engine_cpu())
                 return
             if self.engine.poll() is not None:
                 raise SystemExit(f"the engine ended by itself:\n{self.log()[-3000:]}")
             await asyncio.sleep(0.02)
+
+    def engine_cpu(self):
+        """Seconds of CPU that the engine has used."""
+        times = psutil.Process(self.engine.pid).cpu_times()
+        return times.user + times.system
 
     def rows(self, query):
         """Rows of the journal as they are on the disk."""
