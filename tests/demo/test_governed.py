@@ -179,9 +179,10 @@ def test_governed_agents_end_when_the_starter_is_killed():
     starter = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
     root = Path(starter.stdout.readline().strip())
     processes = psutil.Process(starter.pid).children(recursive=True)
-    assert sum("cockpit.engine.runner" in each.cmdline() for each in processes) == 1
+    commands = [each.cmdline() for each in processes]
     starter.kill()
     starter.wait()
     starter.stdout.close()
+    assert sum("cockpit.engine.runner" in command for command in commands) == 1
     assert psutil.wait_procs(processes, timeout=20)[1] == []
     assert not root.exists()
