@@ -53,9 +53,7 @@ def test_a_stop_leaves_nobody(station, agent, prompt):
     run = station.begin_agent(agent, prompt)
     station.begun()
     if "sleep" in prompt:
-        station.until_row(
-            run, lambda _: any("sleep" in c for line in station.left_alive(run) for c in line), 60
-        )
+        station.until(lambda: ["sleep", "600"] in station.left_alive(run), 60)
     began = time.monotonic()
     done = station.run("stop", run, "--json")
     took = time.monotonic() - began
