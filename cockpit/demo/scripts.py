@@ -144,7 +144,7 @@ def delegate(conversation: Conversation) -> Answer:
 def sleep(conversation: Conversation) -> Answer:
     """A tool call that runs for ten minutes: something to interrupt."""
     if conversation.step() == 0:
-        command = "sh -c 'sleep 600; echo built'"
+        command = "sh -c 'echo 600 | xargs sleep; echo built'"  # Qwen refuses a plain sleep
         calls = shell(conversation, command, "Wait for the build", wait_ms=600_000)
         return Answer("The build takes ten minutes; I wait for it.", calls)
     waiting = wait_on(conversation)
