@@ -17,6 +17,7 @@ COMMANDS: dict[Agent, str] = {
 """The name each agent's process has."""
 
 SDKS: dict[Agent, str] = {
+    "claude-code": "anthropic",
     "codex": "openai",
     "copilot": "openai",
     "qwen": "ollama",

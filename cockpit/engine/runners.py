@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core.events import (
@@ -44,6 +44,13 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_E
 log = logging.getLogger(__name__)
 
 
+class _Lost(NamedTuple):
+    """A run whose runner is gone; `fallen`: while we lived, so that its orphans are our children."""
+
+    record: Record
+    fallen: bool
+
+
 class Runners:
     """Belongs to the engine's event loop.
 
@@ -72,7 +79,7 @@ class Runners:
         self._beat_seconds = beat_seconds
         self._reins: dict[str, Rein] = {}
         self._parting: dict[str, Rein] = {}
-        self._lost: dict[str, Held] = {}
+        self._lost: dict[str, _Lost] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -105,10 +112,20 @@ class Runners:
         """What a stop needs to know about a run of ours; None for all others."""
         rein = self._reins.get(run)
         if rein is None or rein.record is None:
-            return self._lost.get(run)
+            lost = self._lost.get(run)
+            return None if lost is None else self._without_runner(lost)
         record = rein.record
         target = Target(run, (record.agent,), owner=record.owner, sessions=(record.sid,))
         return Held(target, hand=rein)
+
+    def _without_runner(self, lost: "_Lost") -> Held:
+        """As of now: orphans fall to us only at the very end of their runner."""
+        record = lost.record
+        orphans = self._orphans(record) if lost.fallen else []
+        return Held(sweep.target(record, orphans), hand=sweep.ByGroup(record.cgroup))
+
+    def _orphans(self, record: Record) -> list[kernel.Row]:
+        return sweep.orphans(self._known() - {record.runner}, record.ticks)
 
     def _go(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
         task = asyncio.create_task(work)
@@ -255,17 +272,13 @@ class Runners:
 
         If it was `fallen` while we lived, its orphans fell to us.
         """
-        self._lost[record.run] = Held(sweep.target(record), hand=sweep.ByGroup(record.cgroup))
+        lost = self._lost[record.run] = _Lost(record, fallen)
         self._reins.pop(record.run, None)
         await self._is_gone(record)
-        known = self._known() - {record.runner}
-        orphans = sweep.orphans(known, record.ticks) if fallen else []
-        target = sweep.target(record, orphans)
-        self._lost[record.run] = Held(target, hand=sweep.ByGroup(record.cgroup))
         last = records.end(record.run)
-        swept = await self._is_swept(record, target)
+        swept = await self._is_swept(record, self._without_runner(lost).target)
         if fallen:
-            sweep.orphans(known, record.ticks)  # takes the dead from the kernel
+            self._orphans(record)  # takes the dead from the kernel
         if swept:
             code, by = (last.code, last.by) if last else (None, "the death of its runner")
             await self._book(record, Ended(code, by))

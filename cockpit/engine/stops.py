@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from cockpit.agents.adapter import InterruptRule
-from cockpit.core.events import Event, StopFailed, StopRequested
+from cockpit.core.events import Event, RunStopped, StopFailed, StopRequested
 from cockpit.core.fleet import Run
 from cockpit.engine.census import Census
 from cockpit.engine.lookout import Lookout
@@ -103,12 +103,14 @@ class Stops:
         self, run: Run, mode: Mode, climb: asyncio.Event, emit: Callable[[Event], None]
     ) -> Event:
         found = self._census.found.get(run.id)
-        held = self._held(run.id) or (Held(target(run, found)) if found is not None else None)
-        if held is None:
-            return StopFailed(run=run.id, at=self._now(), reason=_why_not(run))
         adapter = self._census.adapter(run)
-        return await stop(
-            held.target,
+
+        def held() -> Held | None:
+            governed = self._held(run.id)
+            return governed or (Held(target(run, found)) if found is not None else None)
+
+        outcome = await stop_held(
+            held,
             adapter.interrupt if adapter else InterruptRule(),
             mode=mode,
             emit=emit,
@@ -116,9 +118,30 @@ class Stops:
             climb=climb,
             lookout=self._lookout,
             spare=self._spare(),
-            first=held.first,
-            hand=held.hand,
         )
+        return outcome or StopFailed(run=run.id, at=self._now(), reason=_why_not(run))
+
+
+async def stop_held(
+    held: Callable[[], Held | None],
+    rule: InterruptRule,
+    *,
+    mode: Mode,
+    **means: Any,  # noqa: ANN401
+) -> RunStopped | StopFailed | None:
+    """Stops what is held, and once more what turned out to belong to it; None when nothing is held.
+
+    A runner that dies in the middle leaves its orphans to the engine, where they are found only
+    after its end. `means` are the other arguments of `stop`.
+    """
+    outcome: RunStopped | StopFailed | None = None
+    stopped: Target | None = None
+    while (now := held()) is not None and now.target != stopped:
+        if isinstance(outcome, StopFailed):
+            break
+        outcome = await stop(now.target, rule, mode=mode, first=now.first, hand=now.hand, **means)
+        stopped, mode = now.target, "panic"
+    return outcome
 
 
 def _why_not(run: Run) -> str:

@@ -14,7 +14,7 @@ from cockpit.engine import frames, kernel
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.reins import Spec
 from cockpit.engine.runners import Runners
-from cockpit.engine.stop import stop
+from cockpit.engine.stops import stop_held
 from tests.engine import hostile
 from tests.engine.hostile import MARK, Hostile
 
@@ -139,10 +139,9 @@ class Yard:
     async def stop(self, run, mode="panic", rule=QUICK, **more):
         """The outcome of a stop, and the rungs it climbed."""
         said = []
-        held = self.runners.held(run)
-        outcome = await stop(
-            held.target, rule, mode=mode, emit=said.append, now=now_ms,
-            lookout=self.lookout, hand=held.hand, **more,
+        outcome = await stop_held(
+            lambda: self.runners.held(run), rule, mode=mode, emit=said.append, now=now_ms,
+            lookout=self.lookout, **more,
         )  # fmt: skip
         return outcome, [event.rung for event in said]
 
