@@ -193,7 +193,10 @@ async def raw(machine, *lines):
 @pytest.mark.parametrize(
     ("request_line", "said"),
     [
-        (b'{"id": 7, "do": "sing"}', "accepted: answer, approve, begin, budget, fleet, fleets"),
+        (
+            b'{"id": 7, "do": "sing"}',
+            "accepted: answer, approve, begin, budget, caps, fleet, fleets",
+        ),
         (b'{"id": 7}', "unknown request"),
         (b'{"id": 7, "do": ["fleet"]}', "unknown request"),
         (b'{"id": 7, "do": "stop"}', 'stop needs "runs"'),

@@ -9,6 +9,8 @@ import time
 import uuid
 from concurrent.futures import Future
 
+from msgspec.structs import replace
+
 from cockpit.agents.adapter import InterruptRule
 from cockpit.engine import frames, kernel
 from cockpit.engine.lookout import Lookout
@@ -136,11 +138,16 @@ class Yard:
         await heard.until(lambda said: len(said.split()) >= pids + 1)
         return rein, [int(word) for word in heard.output.split() if word != b"ready"]
 
-    async def stop(self, run, mode="panic", rule=QUICK, **more):
+    async def stop(self, run, mode="panic", rule=QUICK, first=None, **more):
         """The outcome of a stop, and the rungs it climbed."""
         said = []
+
+        def held():
+            known = self.runners.held(run)
+            return known and replace(known, first=first)
+
         outcome = await stop_held(
-            lambda: self.runners.held(run), rule, mode=mode, emit=said.append, now=now_ms,
+            held, rule, mode=mode, emit=said.append, now=now_ms,
             lookout=self.lookout, **more,
         )  # fmt: skip
         return outcome, [event.rung for event in said]
