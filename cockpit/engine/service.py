@@ -14,7 +14,7 @@ from cockpit.engine import lock
 from cockpit.engine.client import Client, EngineError
 from cockpit.journal import paths
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 BEGIN_SECONDS = 2.0
 
