@@ -111,13 +111,13 @@ def _budget(
 
 
 def _upstream(text: str) -> tuple[str, str]:
-    dialect, equals, url = text.partition("=")
-    if not equals or dialect not in WIRES or not url.startswith(("http://", "https://")):
+    dialect, _, place = text.partition("=")
+    if dialect not in WIRES or not place:
         fail(
-            f"--upstream {text!r}: write DIALECT=URL with a dialect of {', '.join(WIRES)}"
-            " and an http or https URL"
+            f"--upstream {text!r}: write DIALECT=URL, or DIALECT=PROVIDER, with a dialect of"
+            f" {', '.join(WIRES)}"
         )
-    return dialect, url.rstrip("/")
+    return dialect, place.rstrip("/")
 
 
 def _terminal(detach: bool) -> list[int] | None:
