@@ -71,7 +71,6 @@ def run(
         "name": name,
         "agent": kind,
         "budget": _budget(money, duration, tokens, turns, window, at_zero),
-        "at_zero": at_zero,
         "project": str(Path(project).resolve()) if project else str(Path.cwd()),
         "upstreams": dict(map(_upstream, upstreams)),
         "terminal": _terminal(detach),
@@ -94,7 +93,7 @@ def run(
 def _budget(
     money: str, duration: str, tokens: str, turns: int, window: int, at_zero: AtZero
 ) -> dict[str, Any] | None:
-    if not (money or duration or tokens or turns or window):
+    if not (money or duration or tokens or turns or window) and at_zero == "defer":
         return None
     try:
         budget = Budget(

@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Cap = Literal["money", "tokens", "time", "turns", "window"]
 AtZero = Literal["warn", "interrupt", "defer", "halt", "ask"]
@@ -30,6 +31,18 @@ class Budget(Struct, frozen=True, omit_defaults=True):
     turns: int | None = None
     window: int | None = None
     at_zero: AtZero = "warn"
+
+
+def doubled(budget: Budget) -> Budget:
+    """The budget with every cap twice as large: what a yes to a cap's question does.
+
+    A plan's window has no more than all of it.
+    """
+    caps = {name: getattr(budget, name) for name in ("money", "tokens", "time_ms", "turns")}
+    larger = {name: 2 * cap for name, cap in caps.items() if cap is not None}
+    if budget.window is not None:
+        larger["window"] = min(100, 2 * budget.window)
+    return replace(budget, **larger)
 
 
 class Rate(Struct, frozen=True):

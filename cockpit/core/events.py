@@ -18,7 +18,7 @@ from cockpit.core.price import Mark, Rates
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 Authority = Literal["wire", "process", "signal", "view"]
-Rung = Literal["refuse", "interrupt", "terminate", "kill", "census"]
+Rung = Literal["interrupt", "terminate", "kill", "census"]
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):

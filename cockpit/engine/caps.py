@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from msgspec.structs import replace
-
 from cockpit.core import events as e
-from cockpit.core.budget import Budget
+from cockpit.core.budget import Budget, doubled
 from cockpit.core.fleet import Fleet, Run, clock_of
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.scopes import Scopes
@@ -130,7 +128,7 @@ class Caps:
         if not decision.allow:
             self._defer(name, reason)
         elif self._fleet().runs[name].budget == before:
-            budget = _doubled(before)
+            budget = doubled(before)
             self._record(e.BudgetSet(run=name, at=self._now(), budget=budget, by="operator"))
             self.apply(name, budget)
         governed.resume()
@@ -147,18 +145,4 @@ def _sentence(name: str, reason: str) -> str:
     return (
         f"cockpit: {name} is deferred: {reason}. Nothing was sent."
         f" To go on: cockpit budget {name} --money … (or --time, --tokens, --turns)"
-    )
-
-
-def _doubled(budget: Budget) -> Budget:
-    def twice(cap: int | None) -> int | None:
-        return None if cap is None else cap * 2
-
-    return replace(
-        budget,
-        money=twice(budget.money),
-        tokens=twice(budget.tokens),
-        time_ms=twice(budget.time_ms),
-        turns=twice(budget.turns),
-        window=None if budget.window is None else 100,
     )

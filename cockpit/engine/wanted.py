@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cockpit.agents.launch.recipe import Door, Launch, Recipe
 from cockpit.agents.launch.registry import recipe, recipe_for
-from cockpit.core.budget import AtZero, Budget
+from cockpit.core.budget import Budget
 from cockpit.engine.reins import Spec
 from cockpit.gateway.providers import Upstream, upstreams
 from cockpit.gateway.wire.dialect import DialectName
@@ -36,7 +36,6 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     agent: str = ""
     budget: Budget | None = None
-    at_zero: AtZero = "defer"
     upstreams: dict[str, str] = {}
     terminal: tuple[int, int] | None = None
     input: bool = False

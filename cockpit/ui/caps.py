@@ -139,9 +139,3 @@ def budget_command(run: str, budget: Budget, cap: Cap) -> str:
     if larger.turns is not None:
         words += ["--turns", str(larger.turns)]
     return " ".join([*words, *(["--at-zero", larger.at_zero] if larger.at_zero != "defer" else [])])
-
-
-def doubled(budget: Budget) -> Budget:
-    """The budget with every cap twice as large: what a yes to a cap's question does."""
-    fields = (field for _, field in _CAPS if getattr(budget, field) is not None)
-    return replace(budget, **{field: 2 * getattr(budget, field) for field in fields})

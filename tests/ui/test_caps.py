@@ -1,8 +1,8 @@
 import pytest
 
-from cockpit.core.budget import Budget
+from cockpit.core.budget import Budget, doubled
 from cockpit.core.money import NANO
-from cockpit.ui.caps import budget_command, budget_text, doubled, extended, parse_budget, raises
+from cockpit.ui.caps import budget_command, budget_text, extended, parse_budget, raises
 
 
 @pytest.mark.parametrize(

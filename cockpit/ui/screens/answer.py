@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from cockpit.core import text as core_text
+from cockpit.core.budget import doubled
 from cockpit.core.events import ApprovalAsked
 from cockpit.core.fleet import Approval, Run
 from cockpit.ui import steering, text
-from cockpit.ui.caps import budget_text, doubled
+from cockpit.ui.caps import budget_text
 from cockpit.ui.screens.live import LiveDialog, Told
 from cockpit.ui.situation import asking_first
 
