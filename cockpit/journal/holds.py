@@ -48,7 +48,6 @@ class Claim(Struct, frozen=True, eq=False):
     least: int
     lane: Lane
     purses: tuple[Purse, ...]
-    inside: Allowance | None
     since: int
     promise: str = ""
     """The scope for which an allowance is asked; empty for a call."""
@@ -141,23 +140,25 @@ class Holds:
         least = claim.amount(claim.least)
         if purse := _over_soft(claim, least):
             return exhausted(purse, least, None)
-        room = room_now(claim.purses, claim.inside, claim.lane, queued)
+        # Looked up now, not when the call began to wait: a promise may have come or gone since.
+        inside = self.allowance(claim.hold.scopes)
+        room = room_now(claim.purses, inside, claim.lane, queued)
         if scope := room.lacking(least):
-            later = room_later(claim.purses, claim.inside, claim.lane).lacking(least)
-            return exhausted(self.purse(later), least, claim.inside) if later else Busy(scope)
+            later = room_later(claim.purses, inside, claim.lane).lacking(least)
+            return exhausted(self.purse(later), least, inside) if later else Busy(scope)
         output = claim.asked
         if room.lacking(claim.amount(output)):
             output = biggest_output(claim.price, claim.hold.billing, room, claim.least, output)
-        return self._granted(claim, output)
+        return self._granted(claim, inside, output)
 
-    def _granted(self, claim: Claim, output: int) -> Held:
+    def _granted(self, claim: Claim, inside: Allowance | None, output: int) -> Held:
         price, worst = claim.price, claim.price(output)
         slack = (price(min(output, SLACK_TOKENS)) - price(0)).largest(NOTHING)
         state: State = "open" if claim.promise else "dispatched"
         amount = counted(worst, claim.hold.billing)
-        held = Held(claim.hold, state, amount, worst, output, slack, claim.purses, claim.inside)
+        held = Held(claim.hold, state, amount, worst, output, slack, claim.purses, inside)
         if claim.promise:
-            held.allowance = Allowance(claim.promise, amount, claim.purses, claim.inside)
+            held.allowance = Allowance(claim.promise, amount, claim.purses, inside)
             self._allowances[claim.promise] = held.allowance
         self.take(held)
         return held

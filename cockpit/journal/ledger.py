@@ -334,9 +334,8 @@ class Ledger:
         if not (is_amount(price(asked)) and is_amount(price(least))):
             return Exhausted("", f"no plausible price is known for {hold.model}", "price")
         claim = Claim(
-            hold, price, asked, least, lane, self._holds.purses(hold.scopes),
-            self._holds.allowance(hold.scopes), self._now(), promise,
-        )  # fmt: skip
+            hold, price, asked, least, lane, self._holds.purses(hold.scopes), self._now(), promise
+        )
         decided = Busy("") if self._queue.waiters else self._holds.decide(claim, {})
         if isinstance(decided, Busy):
             decided = await self._queue.wait(claim)

@@ -414,6 +414,18 @@ async def test_a_promise_is_borne_above_from_the_start_and_drawn_from_inside(led
     assert ledger.balance("run:r").held == Amount()
 
 
+async def test_a_call_that_waited_while_a_promise_was_made_draws_on_it(ledger):
+    ledger.cap("run:r", Cap(nano=20_000))
+    await ledger.allow(hold("before"), Amount(15_000), "stage:r/other")
+    waiting = asyncio.create_task(ledger.place(hold("c", "r", "stage:r/sub"), price, 300, 300))
+    await asyncio.sleep(0.01)
+    assert [call for call, _ in ledger.waiting()] == ["c"]
+    await asyncio.wait_for(ledger.allow(hold("promise"), Amount(5_000), "stage:r/sub"), 5)
+    ledger.release("before")
+    refused = await asyncio.wait_for(waiting, 5)
+    assert refused.sentence == "what the stage r/sub was promised is used up"
+
+
 async def test_a_child_that_outlives_its_parent_is_still_counted(ledger):
     ledger.cap("run:r", Cap(nano=50_000))
     await ledger.allow(hold("outer"), Amount(40_000), "stage:r/a")

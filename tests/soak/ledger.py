@@ -242,13 +242,16 @@ class Soak:
         self.kills["run"] += 1
 
     def reap(self):
-        """Runs that were killed come back; those that were refused are done."""
-        while self.runs:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
-            name = self.runs.pop(pid, None)
-            if name is not None and os.WIFSIGNALED(status):
+        """Runs that were killed come back; those that were refused are done.
+
+        Each is asked for by its pid: whoever runs this may have children of his own.
+        """
+        for pid in list(self.runs):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            name = self.runs.pop(pid)
+            if os.WIFSIGNALED(status):
                 self.runs[fork(self.home, name)] = name
             elif status:
                 self.wrong.append(f"{name} ended with {status}")
