@@ -1,0 +1,1 @@
+"""Repeated agent tasks become verified deterministic scripts."""

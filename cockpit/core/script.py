@@ -1,0 +1,115 @@
+"""Tasks that repeat, and the scripts that replace them: what is known of both."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+Stage = Literal[
+    "compiled", "verified", "approved", "shadow", "active", "quarantined", "repairing", "retired"
+]
+GATES = ("V0", "V1", "V2", "V3", "V4", "V5", "V6")
+"""Static, replay, held-out runs, repeatability, input mutation, script mutation, capability trace."""
+
+EXIT_DONE, EXIT_BUG, EXIT_DRIFT, EXIT_UNAVAILABLE, EXIT_DENIED = 0, 1, 3, 4, 5
+
+
+class Refusal(Struct, frozen=True, omit_defaults=True):
+    """Why a task is no work for a script: `code` is N1 to N12.
+
+    `step` is the tool call that decided it, `examples` its value in some runs, by run.
+    """
+
+    code: str
+    reason: str
+    step: str = ""
+    examples: dict[str, str] = {}
+
+
+class Hole(Struct, frozen=True, omit_defaults=True):
+    """A place that differs between runs: where its value comes from, and what it was in each run."""
+
+    name: str
+    source: str
+    values: dict[str, str] = {}
+
+
+class Capabilities(Struct, frozen=True, omit_defaults=True):
+    """All that a script may touch; paths are patterns relative to its workspace."""
+
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+    def within(self, other: "Capabilities") -> bool:
+        """Whether nothing here goes beyond the other."""
+        return all(
+            set(getattr(self, name)) <= set(getattr(other, name)) for name in self.__struct_fields__
+        )
+
+
+class Clause(Struct, frozen=True, omit_defaults=True):
+    """One promise of a contract, in words, and the check in the script that holds it."""
+
+    about: str
+    words: str
+    check: str = ""
+
+
+class Script(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A program that replaces a task. `tier` 0 was compiled without a model, 1 with one call to one."""
+
+    task: str
+    purpose: str
+    source: str
+    capabilities: Capabilities
+    tier: int = 0
+    body: tuple[int, int] = (0, 0)
+    """First and last line of what a person has to read."""
+    holes: tuple[Hole, ...] = ()
+    guards: tuple[str, ...] = ()
+    contract: tuple[Clause, ...] = ()
+    trained: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """The hash an approval is bound to: the program and all that it may touch."""
+        told = msgspec.json.encode([self.source, self.capabilities, self.contract])
+        return hashlib.sha256(told).hexdigest()
+
+
+class Trial(Struct, frozen=True, omit_defaults=True):
+    """The result of one gate on one run; `run` is empty where a gate looks at the script alone."""
+
+    gate: str
+    run: str
+    passed: bool
+    detail: str = ""
+
+
+class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Runs that did the same thing. `verdict` is `candidate`, `wait` or `no` (with its refusal)."""
+
+    id: str
+    name: str
+    runs: tuple[str, ...]
+    agents: tuple[str, ...] = ()
+    project: str = ""
+    first: int = 0
+    last: int = 0
+    every_ms: int | None = None
+    cron: str = ""
+    cost_nano: int | None = None
+    """Median of the last five runs."""
+    month_nano: int | None = None
+    """What a script would save a month, net of everything."""
+    break_even: int | None = None
+    """Runs after which its making is paid."""
+    determinism: float = 0.0
+    verdict: Literal["candidate", "wait", "no"] = "wait"
+    refusal: Refusal | None = None
