@@ -139,7 +139,7 @@ class Errand:
 
     def _meter(self, status: int, content_type: str) -> Meter:
         passage = self._passage
-        return passage.dialect.meter(passage.asked, passage.body, status, content_type)
+        return passage.dialect.meter(passage.asked, status, content_type)
 
     def _release(self, sent: Sent) -> None:
         self._booked = True

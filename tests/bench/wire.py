@@ -71,7 +71,7 @@ def per_chunk(name, count):
     pieces = [first, *[bytes(bytearray(piece)) for _ in range(count)], ENDS.get(dialect.name, b"")]
 
     def pass_all():
-        meter = dialect.meter(asked, body, 200, content_type)
+        meter = dialect.meter(asked, 200, content_type)
         for one in pieces:
             meter.feed(one)
         meter.result(cut=False)

@@ -3,27 +3,25 @@
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.anthropic_answer import AnthropicAnswer
 from cockpit.gateway.wire.contents import FOR_SCHEMA, FOR_SEARCH, FOR_SERVER_TOOL, Contents
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import framing_of
-from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.meter import AnswerMeter, meter_of
 from cockpit.gateway.wire.splice import (
     Members,
-    elements,
+    block,
+    changed,
     framed,
     lowered,
-    members,
     raw,
     value,
     with_block,
+    with_last,
 )
 from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
 from cockpit.gateway.wire.untrusted import (
-    UNREADABLE,
     Table,
     count,
     decoded,
@@ -56,27 +54,11 @@ class Anthropic:
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
-        try:
-            given = members(body)
-            changes = _limited(given, max_output)
-            if note:
-                changes["messages"] = _noted(given.get("messages"), framed(note))
-        except UNREADABLE:
-            return body
-        return msgspec.json.encode({**given, **changes}) if changes else body
+        return changed(body, lambda given: _limited(given, max_output) | _noted(given, note))
 
-    def meter(
-        self,
-        asked: Asked,
-        body: bytes,  # noqa: ARG002 - a dialect
-        status: int,
-        content_type: str,
-    ) -> Meter:
-        if not asked.paid:
-            return FreeMeter(asked)
-        if not 200 <= status < 300:
-            return ErrorMeter(asked, status)
-        return AnswerMeter(AnthropicAnswer(asked), framing_of(content_type, stream=asked.stream))
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
+        framing = framing_of(content_type, stream=asked.stream)
+        return meter_of(asked, status, lambda: AnswerMeter(AnthropicAnswer(asked), framing))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         status = refusals.status_for(agent)
@@ -232,12 +214,16 @@ def _limited(given: Members, granted: int | None) -> Members:
     return changes
 
 
-def _noted(messages: msgspec.Raw | None, note: str) -> msgspec.Raw:
+def _noted(given: Members, note: str) -> Members:
     """The note as a last block of the last user message; marks for the cache stay in front."""
-    given = [] if messages is None else elements(messages)
-    for at in range(len(given) - 1, -1, -1):
-        message = members(given[at])
-        if value(message.get("role")) == "user":
-            changed = {**message, "content": with_block(message.get("content"), note)}
-            return raw([*given[:at], changed, *given[at + 1 :]])
-    return raw([*given, {"role": "user", "content": [{"type": "text", "text": note}]}])
+    if not note:
+        return {}
+    text = framed(note)
+    said = {"role": "user", "content": [block(text)]}
+
+    def change(message: Members) -> Members:
+        if value(message.get("role")) != "user":
+            return {}
+        return {"content": with_block(message.get("content"), text)}
+
+    return {"messages": with_last(given.get("messages"), change, said)}

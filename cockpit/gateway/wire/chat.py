@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec import Raw
 
 from cockpit.gateway.wire import media, refusals
@@ -11,22 +10,21 @@ from cockpit.gateway.wire.chat_answer import ChatAnswer, StrippedMeter
 from cockpit.gateway.wire.contents import FOR_SCHEMA, FOR_SEARCH, FOR_SERVER_TOOL, Contents
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import events, framing_of
-from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.meter import AnswerMeter, meter_of
 from cockpit.gateway.wire.splice import (
     Members,
-    elements,
+    changed,
     framed,
     is_text,
     joined,
     lowered,
-    members,
     raw,
     value,
     with_block,
+    with_last,
 )
 from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
 from cockpit.gateway.wire.untrusted import (
-    UNREADABLE,
     Table,
     answers,
     decoded,
@@ -58,30 +56,16 @@ class Chat:
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
-        try:
-            given = members(body)
-            changes = _limited(given, max_output) | _with_usage(given)
-            if note and "messages" in given:
-                changes["messages"] = noted(given["messages"], framed(note))
-        except UNREADABLE:
-            return body
-        return msgspec.json.encode({**given, **changes}) if changes else body
+        return changed(
+            body,
+            lambda given: _limited(given, max_output) | _with_usage(given) | _noted(given, note),
+        )
 
-    def meter(
-        self,
-        asked: Asked,
-        body: bytes,  # noqa: ARG002 - a dialect
-        status: int,
-        content_type: str,
-    ) -> Meter:
-        if not asked.paid:
-            return FreeMeter(asked)
-        if not 200 <= status < 300:
-            return ErrorMeter(asked, status)
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
         framing = framing_of(content_type, stream=asked.stream)
-        if asked.stream and not asked.reports_usage and framing is events:
-            return StrippedMeter(ChatAnswer(asked), framing)
-        return AnswerMeter(ChatAnswer(asked), framing)
+        strips = asked.stream and not asked.reports_usage and framing is events
+        meter = StrippedMeter if strips else AnswerMeter
+        return meter_of(asked, status, lambda: meter(ChatAnswer(asked), framing))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         status = refusals.status_for(agent, 400)
@@ -252,15 +236,18 @@ def _with_usage(given: Members) -> Members:
     return {"stream_options": raw({**options, "include_usage": True})}
 
 
-def noted(messages: Raw, note: str) -> Raw:
+def _noted(given: Members, note: str) -> Members:
     """The note behind the last message of the user or of a tool."""
-    given = elements(messages)
-    for at in range(len(given) - 1, -1, -1):
-        message = members(given[at])
-        if word(value(message.get("role"))) in {"user", "tool", "function"}:
-            changed = {**message, "content": _content(message.get("content"), note)}
-            return raw([*given[:at], changed, *given[at + 1 :]])
-    return raw([*given, {"role": "user", "content": note}])
+    if not note or "messages" not in given:
+        return {}
+    text = framed(note)
+
+    def change(message: Members) -> Members:
+        if word(value(message.get("role"))) not in {"user", "tool", "function"}:
+            return {}
+        return {"content": _content(message.get("content"), text)}
+
+    return {"messages": with_last(given["messages"], change, {"role": "user", "content": text})}
 
 
 def _content(content: Raw | None, note: str) -> Raw:

@@ -116,8 +116,8 @@ class Dialect(Protocol):
         """
         ...
 
-    def meter(self, asked: Asked, body: bytes, status: int, content_type: str) -> Meter:
-        """A meter for the answer to `body` (as the client sent it)."""
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
+        """A meter for an answer with this status."""
         ...
 
     def refusal(self, sentence: str, agent: str) -> Refusal:

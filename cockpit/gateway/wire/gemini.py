@@ -3,9 +3,6 @@
 import re
 from collections.abc import Mapping
 
-import msgspec
-from msgspec import Raw
-
 from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.contents import (
     FOR_HISTORY,
@@ -18,11 +15,20 @@ from cockpit.gateway.wire.contents import (
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import array, framing_of
 from cockpit.gateway.wire.gemini_answer import GeminiAnswer
-from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
-from cockpit.gateway.wire.splice import Members, elements, framed, lowered, members, raw, value
+from cockpit.gateway.wire.meter import AnswerMeter, meter_of
+from cockpit.gateway.wire.splice import (
+    Members,
+    changed,
+    elements,
+    framed,
+    lowered,
+    members,
+    raw,
+    value,
+    with_last,
+)
 from cockpit.gateway.wire.thinking import UNSEEN_BY_EFFORT
 from cockpit.gateway.wire.untrusted import (
-    UNREADABLE,
     Table,
     answers,
     count,
@@ -59,28 +65,11 @@ class Gemini:
         return _asked(path, word(paid[1]), decoded(body), stream=stream)
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
-        try:
-            given = members(body)
-            changes = _limited(given, max_output)
-            if note and "contents" in given:
-                changes["contents"] = _noted(given["contents"], framed(note))
-        except UNREADABLE:
-            return body
-        return msgspec.json.encode({**given, **changes}) if changes else body
+        return changed(body, lambda given: _limited(given, max_output) | _noted(given, note))
 
-    def meter(
-        self,
-        asked: Asked,
-        body: bytes,  # noqa: ARG002 - a dialect
-        status: int,
-        content_type: str,
-    ) -> Meter:
-        if not asked.paid:
-            return FreeMeter(asked)
-        if not 200 <= status < 300:
-            return ErrorMeter(asked, status)
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
         framing = framing_of(content_type, stream=asked.stream, json_stream=array)
-        return AnswerMeter(GeminiAnswer(asked), framing)
+        return meter_of(asked, status, lambda: AnswerMeter(GeminiAnswer(asked), framing))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         status = refusals.status_for(agent)
@@ -194,20 +183,22 @@ def _limited(given: Members, granted: int | None) -> Members:
     most = lowered(value(config.get(field)), granted, several)
     if most is None:
         return {}
-    changed = {**config, field: raw(most)}
+    smaller = {**config, field: raw(most)}
     thinking = table(value(config.get("thinkingConfig")))
     if count(thinking.get("thinkingBudget")) >= most:
-        changed["thinkingConfig"] = raw({**thinking, "thinkingBudget": most // 2})
-    return {name: raw(changed)}
+        smaller["thinkingConfig"] = raw({**thinking, "thinkingBudget": most // 2})
+    return {name: raw(smaller)}
 
 
-def _noted(contents: Raw, note: str) -> Raw:
+def _noted(given: Members, note: str) -> Members:
     """The note as a last part of the last content of the user."""
-    given = elements(contents)
-    for at in range(len(given) - 1, -1, -1):
-        said = members(given[at])
-        if value(said.get("role")) != "model":
-            parts = elements(said["parts"]) if "parts" in said else []
-            changed = {**said, "parts": raw([*parts, {"text": note}])}
-            return raw([*given[:at], changed, *given[at + 1 :]])
-    return raw([*given, {"role": "user", "parts": [{"text": note}]}])
+    if not note or "contents" not in given:
+        return {}
+    part = {"text": framed(note)}
+
+    def change(said: Members) -> Members:
+        if value(said.get("role")) == "model":
+            return {}
+        return {"parts": raw([*(elements(said["parts"]) if "parts" in said else []), part])}
+
+    return {"contents": with_last(given["contents"], change, {"role": "user", "parts": [part]})}

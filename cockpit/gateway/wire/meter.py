@@ -1,8 +1,10 @@
 """Meters: they let an answer's bytes pass and read them behind its back, a batch at a time."""
 
+from collections.abc import Callable
+
 from cockpit.core.tokens import NO_TOKENS, Tokens
 from cockpit.gateway.wire.answer import Answer
-from cockpit.gateway.wire.dialect import Asked, Metered
+from cockpit.gateway.wire.dialect import Asked, Meter, Metered
 from cockpit.gateway.wire.framing import Framing
 from cockpit.gateway.wire.plain import Plain
 from cockpit.gateway.wire.untrusted import decoded, table, word
@@ -98,6 +100,13 @@ class ErrorMeter(FreeMeter):
         kind = error_kind(decoded(Plain().feed(self._body)))
         told = f"HTTP {self._status} {kind}".rstrip()
         return Metered(model=self._asked.model, complete=False, reason=f"{told}: nothing was used")
+
+
+def meter_of(asked: Asked, status: int, answer: Callable[[], Meter]) -> Meter:
+    """The meter for an answer with this status; `answer` makes the one that finds a price in it."""
+    if not asked.paid:
+        return FreeMeter(asked)
+    return answer() if 200 <= status < 300 else ErrorMeter(asked, status)
 
 
 def error_kind(body: object) -> str:

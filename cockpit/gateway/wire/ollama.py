@@ -4,18 +4,17 @@ import re
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import Raw
 
 from cockpit.gateway.wire import media, refusals
 from cockpit.gateway.wire.chat import session_of
 from cockpit.gateway.wire.contents import Contents
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import framing_of, lines
-from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.meter import AnswerMeter, meter_of
 from cockpit.gateway.wire.ollama_answer import OllamaAnswer
 from cockpit.gateway.wire.splice import (
     Members,
-    elements,
+    changed,
     framed,
     is_empty,
     is_text,
@@ -24,9 +23,9 @@ from cockpit.gateway.wire.splice import (
     members,
     raw,
     value,
+    with_last,
 )
 from cockpit.gateway.wire.untrusted import (
-    UNREADABLE,
     Table,
     decoded,
     limit,
@@ -53,28 +52,11 @@ class Ollama:
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
-        try:
-            given = members(body)
-            changes = _limited(given, max_output)
-            if note:
-                changes |= _noted(given, framed(note))
-        except UNREADABLE:
-            return body
-        return msgspec.json.encode({**given, **changes}) if changes else body
+        return changed(body, lambda given: _limited(given, max_output) | _noted(given, note))
 
-    def meter(
-        self,
-        asked: Asked,
-        body: bytes,  # noqa: ARG002 - a dialect
-        status: int,
-        content_type: str,
-    ) -> Meter:
-        if not asked.paid:
-            return FreeMeter(asked)
-        if not 200 <= status < 300:
-            return ErrorMeter(asked, status)
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
         framing = framing_of(content_type, stream=asked.stream, json_stream=lines)
-        return AnswerMeter(OllamaAnswer(asked), framing)
+        return meter_of(asked, status, lambda: AnswerMeter(OllamaAnswer(asked), framing))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         return refusals.refused(refusals.status_for(agent), {"error": sentence})
@@ -145,19 +127,18 @@ def _limited(given: Members, granted: int | None) -> Members:
 
 
 def _noted(given: Members, note: str) -> Members:
-    if "messages" in given:
-        return {"messages": _noted_messages(given["messages"], note)}
-    prompt = given.get("prompt")
-    return {"prompt": joined(prompt, note)} if prompt is not None and is_text(prompt) else {}
+    """The note behind the last message of the user or of a tool, or behind the prompt."""
+    if not note:
+        return {}
+    text = framed(note)
 
-
-def _noted_messages(messages: Raw, note: str) -> Raw:
-    """The note behind the last message of the user or of a tool."""
-    given = elements(messages)
-    for at in range(len(given) - 1, -1, -1):
-        message = members(given[at])
+    def change(message: Members) -> Members:
         content = message.get("content")
-        if word(value(message.get("role"))) in {"user", "tool"} and content is not None:
-            changed = {**message, "content": joined(content, note)}
-            return raw([*given[:at], changed, *given[at + 1 :]])
-    return raw([*given, {"role": "user", "content": note}])
+        if word(value(message.get("role"))) not in {"user", "tool"} or content is None:
+            return {}
+        return {"content": joined(content, text)}
+
+    if "messages" in given:
+        return {"messages": with_last(given["messages"], change, {"role": "user", "content": text})}
+    prompt = given.get("prompt")
+    return {"prompt": joined(prompt, text)} if prompt is not None and is_text(prompt) else {}

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 
-import msgspec
 from msgspec import Raw
 
 from cockpit.gateway.wire import media, refusals
@@ -23,11 +22,12 @@ from cockpit.gateway.wire.contents import (
 )
 from cockpit.gateway.wire.dialect import Asked, DialectName, Meter, Refusal
 from cockpit.gateway.wire.framing import framing_of
-from cockpit.gateway.wire.meter import AnswerMeter, ErrorMeter, FreeMeter
+from cockpit.gateway.wire.meter import AnswerMeter, meter_of
 from cockpit.gateway.wire.responses_answer import ResponsesAnswer
 from cockpit.gateway.wire.splice import (
     Members,
     block,
+    changed,
     elements,
     framed,
     is_text,
@@ -39,7 +39,6 @@ from cockpit.gateway.wire.splice import (
     with_block,
 )
 from cockpit.gateway.wire.untrusted import (
-    UNREADABLE,
     Table,
     count,
     decoded,
@@ -70,27 +69,11 @@ class Responses:
         return _asked(path, headers, decoded(body)) if _PAID.search(where) else None
 
     def prepared(self, body: bytes, *, max_output: int | None, note: str) -> bytes:
-        try:
-            given = members(body)
-            changes = _limited(given, max_output)
-            if note:
-                changes["input"] = _noted(given.get("input"), framed(note))
-        except UNREADABLE:
-            return body
-        return msgspec.json.encode({**given, **changes}) if changes else body
+        return changed(body, lambda given: _limited(given, max_output) | _noted(given, note))
 
-    def meter(
-        self,
-        asked: Asked,
-        body: bytes,  # noqa: ARG002 - a dialect
-        status: int,
-        content_type: str,
-    ) -> Meter:
-        if not asked.paid:
-            return FreeMeter(asked)
-        if not 200 <= status < 300:
-            return ErrorMeter(asked, status)
-        return AnswerMeter(ResponsesAnswer(asked), framing_of(content_type, stream=asked.stream))
+    def meter(self, asked: Asked, status: int, content_type: str) -> Meter:
+        framing = framing_of(content_type, stream=asked.stream)
+        return meter_of(asked, status, lambda: AnswerMeter(ResponsesAnswer(asked), framing))
 
     def refusal(self, sentence: str, agent: str) -> Refusal:
         status = refusals.status_for(agent, 400)
@@ -218,7 +201,11 @@ def _limited(given: Members, granted: int | None) -> Members:
     return {} if limit is None else {"max_output_tokens": raw(limit)}
 
 
-def _noted(given: Raw | None, note: str) -> Raw:
+def _noted(given: Members, note: str) -> Members:
+    return {"input": _with_said(given.get("input"), framed(note))} if note else {}
+
+
+def _with_said(given: Raw | None, note: str) -> Raw:
     """The note behind the last item when the user or a tool said it, else as an item of its own."""
     if given is not None and is_text(given):
         return joined(given, note)
@@ -226,13 +213,13 @@ def _noted(given: Raw | None, note: str) -> Raw:
     last = members(items[-1]) if items else {}
     kind = str(value(last.get("type")) or "message")
     if kind.endswith("_output") and "output" in last:
-        changed = {**last, "output": _with_note(last["output"], note)}
+        last = {**last, "output": _with_note(last["output"], note)}
     elif kind == "message" and value(last.get("role")) == "user":
-        changed = {**last, "content": _with_note(last["content"], note)}
+        last = {**last, "content": _with_note(last["content"], note)}
     else:
         said = {"type": "message", "role": "user", "content": [block(note, "input_text")]}
         return raw([*items, said])
-    return raw([*items[:-1], changed])
+    return raw([*items[:-1], last])
 
 
 def _with_note(content: Raw, note: str) -> Raw:

@@ -4,10 +4,13 @@ Only the objects on the way to the change are opened, their members stay raw: th
 text of numbers and all white space inside of members are kept.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+
+from cockpit.gateway.wire.untrusted import UNREADABLE
 
 Members = dict[str, Raw]
 
@@ -24,6 +27,32 @@ def members(raw: bytes | Raw) -> Members:
 def elements(raw: bytes | Raw) -> list[Raw]:
     """An array's elements; raises `msgspec.MsgspecError` for anything else."""
     return _elements(raw)
+
+
+def changed(body: bytes, change: Callable[[Members], Members]) -> bytes:
+    """The body with the members that `change` gives for it.
+
+    The same object where there is nothing to change, or where it cannot be read.
+    """
+    try:
+        given = members(body)
+        changes = change(given)
+    except UNREADABLE:
+        return body
+    return msgspec.json.encode({**given, **changes}) if changes else body
+
+
+def with_last(given: Raw | None, change: Callable[[Members], Members], otherwise: object) -> Raw:
+    """The array with its last object changed for which `change` gives members.
+
+    `otherwise` is put behind where there is none.
+    """
+    items = [] if given is None else elements(given)
+    for at in range(len(items) - 1, -1, -1):
+        item = members(items[at])
+        if changes := change(item):
+            return raw([*items[:at], item | changes, *items[at + 1 :]])
+    return raw([*items, otherwise])
 
 
 def value(raw: bytes | Raw | None) -> Any:  # noqa: ANN401 - any JSON value

@@ -32,7 +32,7 @@ class Case(msgspec.Struct, frozen=True):
     def meter(self, status=200):
         dialect, asked = dialect_of(self.path, {}, self.body)
         assert dialect.name == self.wire
-        return dialect.meter(asked, self.body, status, self.content_type)
+        return dialect.meter(asked, status, self.content_type)
 
 
 def events(*given, named=True, end="\n"):

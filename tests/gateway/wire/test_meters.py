@@ -325,7 +325,7 @@ def test_an_answer_nobody_can_unpack_is_estimated_high():
 def test_what_is_free_costs_nothing(path, wire):
     dialect, asked = dialect_of(path, {}, b"" if path == "/v1/models" else b'{"model":"m"}')
     assert (dialect.name, asked.paid) == (wire, False)
-    meter = dialect.meter(asked, b"", 200, JSON)
+    meter = dialect.meter(asked, 200, JSON)
     meter.feed(b'{"input_tokens": 12}')
     metered = meter.result(cut=False)
     assert (metered.tokens, metered.mark) == (NO_TOKENS, "exact")

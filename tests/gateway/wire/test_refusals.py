@@ -200,7 +200,7 @@ def test_what_keeps_a_stream_open_costs_nothing():
         if path is None:
             continue
         asked = dialect.asked(path, {}, b'{"model":"m","stream":true}')
-        meter = dialect.meter(asked, b"", 200, "text/event-stream")
+        meter = dialect.meter(asked, 200, "text/event-stream")
         for _ in range(100):
             meter.feed(dialect.keep_alive)
         assert meter.observed.output == 0

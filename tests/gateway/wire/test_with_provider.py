@@ -62,7 +62,7 @@ async def metered(provider):
             dialect, asked = dialect_of(path, {}, sent)
             ready = dialect.prepared(sent, max_output=None, note="")
             async with session.post(path, params=query, data=ready) as answer:
-                meter = dialect.meter(asked, sent, answer.status, answer.content_type)
+                meter = dialect.meter(asked, answer.status, answer.content_type)
                 out, cut = b"", False
                 try:
                     async for chunk in answer.content.iter_any():
