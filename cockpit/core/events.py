@@ -15,6 +15,7 @@ from msgspec import Struct
 from cockpit.core.budget import Budget
 from cockpit.core.composition import Composition
 from cockpit.core.price import Mark, Rates
+from cockpit.core.script import Stage
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 Authority = Literal["wire", "process", "signal", "view"]
@@ -471,20 +472,33 @@ class ConstraintChanged(Event, frozen=True, tag="constraint_changed"):
 
 
 class ScriptChanged(Event, frozen=True, tag="script_changed"):
-    """A script went to another stage of its life; `content` is the hash that was approved."""
+    """A script went to another stage of its life; `content` is the hash of what it is then.
+
+    `run` is empty: a script is no run. `by` is the operator, or what decided in the operator's name.
+    """
 
     script: str
-    stage: str
+    stage: Stage
     content: str = ""
     reason: str = ""
+    by: str = ""
 
 
 class ScriptRan(Event, frozen=True, tag="script_ran"):
-    """A script did a task for free; `saved_nano` is what the agent used to cost for it."""
+    """A script ran; `saved_nano` is what the agent used to cost for it, 0 where it does not count.
+
+    `kind` says why it ran, `beside` names the agent's run that it was compared with, or that did the
+    task after it had given up; `passed` that its contract was kept and its outputs are there.
+    """
 
     script: str
     exit_code: int
     saved_nano: int = 0
+    content: str = ""
+    kind: str = "active"
+    passed: bool = False
+    reason: str = ""
+    beside: str = ""
 
 
 # --- the machine

@@ -2,7 +2,7 @@
 
 from cockpit.core import events as e
 from cockpit.core.budget import Budget
-from cockpit.core.fleet import Notice
+from cockpit.core.fleet import Level, Notice
 from cockpit.core.money import dollars
 from cockpit.core.text import one_line
 
@@ -44,7 +44,23 @@ def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event
             return Notice(event.at, event.run, one_line(f"ended {outcome}"))
         case e.NoticeGiven(text=text, level=level):
             return Notice(event.at, event.run, one_line(text), level)
-    return _governing(event)
+    return _governing(event) or _of_scripts(event)
+
+
+def _of_scripts(event: e.Event) -> Notice | None:
+    match event:
+        case e.ScriptChanged(script=script, stage=stage, reason=reason):
+            text = f"script {script} is {stage}{': ' if reason else ''}{reason}"
+            trouble = stage in ("quarantined", "retired")
+            level: Level = "warning" if trouble else "information"
+            return Notice(event.at, event.run, one_line(text), level)
+        case e.ScriptRan(script=script, passed=True, saved_nano=saved):
+            worth = f", worth {dollars(saved)}" if saved else ""
+            return Notice(event.at, event.run, one_line(f"script {script} ran{worth}"))
+        case e.ScriptRan(script=script, exit_code=code, reason=reason):
+            text = f"script {script} gave up (exit {code}): {reason}"
+            return Notice(event.at, event.run, one_line(text), "warning")
+    return None
 
 
 def _governing(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event)

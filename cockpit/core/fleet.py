@@ -10,6 +10,7 @@ from cockpit.core.composition import Composition
 from cockpit.core.events import Authority, Rung
 from cockpit.core.misses import Misses
 from cockpit.core.price import Rates
+from cockpit.core.script import Stage
 from cockpit.core.tokens import NO_TOKENS, Tokens
 
 State = Literal[
@@ -31,6 +32,7 @@ LIVE: frozenset[State] = frozenset(
 )
 """States in which a run may still spend; a deferred one may not, though it may have a process."""
 Phase = Literal["working", "waiting", "asking", "ended"]
+Level = Literal["information", "warning", "error"]
 
 MINUTE = 60_000
 IDLE_AFTER = 10 * MINUTE
@@ -201,7 +203,7 @@ class Notice(Struct, frozen=True):
     at: int
     run: str
     text: str
-    level: Literal["information", "warning", "error"] = "information"
+    level: Level = "information"
 
 
 class Scan(Struct, frozen=True):
@@ -216,7 +218,10 @@ class Scan(Struct, frozen=True):
 
 
 class Fleet(Struct, frozen=True, omit_defaults=True):
-    """What is known at `now`. `spent` maps quarters of an hour since the epoch to nano-dollars."""
+    """What is known at `now`. `spent` maps quarters of an hour since the epoch to nano-dollars.
+
+    `scripts` maps names on the shelf to the stage each is in.
+    """
 
     now: int = 0
     runs: dict[str, Run] = {}
@@ -224,6 +229,7 @@ class Fleet(Struct, frozen=True, omit_defaults=True):
     feed: tuple[Notice, ...] = ()
     scan: Scan = Scan()
     day_cap: int | None = None
+    scripts: dict[str, Stage] = {}
     version: int = 0
 
 

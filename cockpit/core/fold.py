@@ -43,6 +43,8 @@ def fold(fleet: Fleet, event: e.Event) -> Fleet:
     fleet = _with_notice(fleet, notice_of(event))
     if isinstance(event, e.SpendCounted):
         return replace(fleet, spent=event.quarters)
+    if isinstance(event, e.ScriptChanged):
+        return replace(fleet, scripts={**fleet.scripts, event.script: event.stage})
     if isinstance(event, e.CallSettled) and not _is_under_the_wire(fleet, event.run):
         fleet = _booked(fleet, event)
     return _with_run(fleet, event) if event.run else fleet
