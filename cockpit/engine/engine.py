@@ -275,7 +275,7 @@ class Engine:
             "transcript": self._transcript,
             "spend": self._spend,
             "status": self._status,
-            **self._helm.answers(),
+            **self._helm.orders.answers(),
             "sync": self._sync,
             "shutdown": self._shutdown,
         }

@@ -8,17 +8,15 @@ from concurrent.futures import Future
 from datetime import tzinfo
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core import events as e
 from cockpit.core.fleet import HOUR_QUARTER, Fleet, Run, spent_since
-from cockpit.core.money import dollars
-from cockpit.engine.api import Answer, RequestError
-from cockpit.engine.approvals import Approvals, Decision, Matched
+from cockpit.engine.approvals import Approvals, Matched
 from cockpit.engine.caps import Caps
 from cockpit.engine.client import Page
+from cockpit.engine.crowds import Crowds
 from cockpit.engine.found import Found
 from cockpit.engine.governance import Governance, GovernError
 from cockpit.engine.histories import Histories
@@ -26,10 +24,10 @@ from cockpit.engine.linking import Linking
 from cockpit.engine.links import Links
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.opening import Opened
+from cockpit.engine.orders import Orders
 from cockpit.engine.runners import Runners
 from cockpit.engine.scopes import Scopes
 from cockpit.engine.stops import Held
-from cockpit.engine.wanted import Wanted
 from cockpit.gateway.app import Gateway
 from cockpit.gateway.door import Door
 from cockpit.gateway.governed import Governed
@@ -87,7 +85,6 @@ class Helm:
         self._now = now
         self._governed: dict[str, Governed] = {}
         self._spent: dict[int, int] = {}
-        self._crowds: dict[str, frozenset[str]] = {}
         self._gateway = Gateway(
             Door(
                 ledger=self.ledger,
@@ -104,6 +101,7 @@ class Helm:
         )
         self._approvals = Approvals(matched, settings.approve, record, now)
         self._scopes = Scopes(settings, self.ledger, zone)
+        self._crowds = Crowds(self._scopes)
         self._caps = Caps(
             governed=self._governed,
             scopes=self._scopes,
@@ -130,6 +128,13 @@ class Helm:
             record=record,
             fleet=fleet,
             named=self._linking.named,
+            now=now,
+        )
+        self.orders = Orders(
+            governance=self._governance,
+            approvals=self._approvals,
+            scopes=self._scopes,
+            fleet=fleet,
             now=now,
         )
 
@@ -197,25 +202,8 @@ class Helm:
             if (held := self._runners.held(run)) is not None and held.target.owner is not None
         }
         self._linking.served(found, owners)
-        self._warn_of_crowds()
-
-    def _warn_of_crowds(self) -> None:
-        """Said once, and again when other runs are in it."""
-        if not self._governed:
-            return
-        for scope in self._scopes.table(self._fleet().runs.values(), self._now()):
-            runs = frozenset(claimant.run for claimant in scope.runs)
-            if not scope.crowded:
-                self._crowds.pop(scope.name, None)
-            elif len(runs) > 1 and self._crowds.get(scope.name) != runs:
-                self._crowds[scope.name] = runs
-                names = ", ".join(claimant.name or claimant.run for claimant in scope.runs[:4])
-                text = (
-                    f"{scope.name} has {dollars(scope.left or 0)} left, less than its"
-                    f" {len(runs)} runs may spend together: {names}"
-                )
-                told = e.NoticeGiven(run="", at=self._now(), text=text, level="warning")
-                self._publish([told])
+        if self._governed:
+            self._publish(self._crowds.news(self._fleet().runs.values(), self._now()))
 
     # --- what happens
 
@@ -336,84 +324,3 @@ class Helm:
 
     async def _ended(self, run: str, how: Any) -> None:  # noqa: ANN401 (as `Runners` tells it)
         await self._governance.ended(run, how)
-
-    # --- what the operator asks
-
-    def answers(self) -> dict[str, Answer]:
-        """The requests about governed runs."""
-        return {
-            "begin": self._begin,
-            "pause": self._pause,
-            "resume": self._resume,
-            "say": self._say,
-            "answer": self._answer,
-            "approve": self._approve,
-            "caps": self._scope_table,
-        }
-
-    async def _begin(self, request: dict[str, Any]) -> bytes:
-        asked = {name: value for name, value in request.items() if name not in ("id", "do")}
-        try:
-            return msgspec.json.encode(
-                await self._governance.begin(msgspec.convert(asked, Wanted, strict=False))
-            )
-        except GovernError as error:
-            raise RequestError(str(error)) from error
-
-    async def _pause(self, request: dict[str, Any]) -> bytes:
-        for run in self._runs(request):
-            self._guarded(lambda run=run: self._governance.pause(run))  # type: ignore[misc]
-        return b"null"
-
-    async def _resume(self, request: dict[str, Any]) -> bytes:
-        for run in self._runs(request):
-            try:
-                await self._governance.resume(run)
-            except GovernError as error:
-                raise RequestError(str(error)) from error
-        return b"null"
-
-    async def _say(self, request: dict[str, Any]) -> bytes:
-        text = str(request.get("text") or "").strip()
-        if not text:
-            raise RequestError("say needs a text")
-        channel: list[str] = []
-        run = self._named_run(request.get("run"))
-        self._guarded(lambda: channel.append(self._governance.say(run, text)))
-        return msgspec.json.encode(channel[0])
-
-    async def _answer(self, request: dict[str, Any]) -> bytes:
-        run, tool = self._named_run(request.get("run")), str(request.get("tool") or "")
-        allowed = request.get("allowed") is True
-        self._guarded(lambda: self._governance.answer(run, tool, allowed=allowed))
-        return b"null"
-
-    async def _scope_table(self, _: dict[str, Any]) -> bytes:
-        return msgspec.json.encode(self._scopes.table(self._fleet().runs.values(), self._now()))
-
-    async def _approve(self, request: dict[str, Any]) -> bytes:
-        run = self._named_run(request.get("run"))
-        call, name = str(request.get("call") or ""), str(request.get("tool") or "")
-        directory = str(request.get("cwd") or run.project)
-        decision: Decision = await self._approvals.decide(
-            run, call or name, name, request.get("input"), directory
-        )
-        return msgspec.json.encode({"allow": decision.allow, "reason": decision.reason})
-
-    def _guarded(self, step: Callable[[], object]) -> None:
-        try:
-            step()
-        except GovernError as error:
-            raise RequestError(str(error)) from error
-
-    def _named_run(self, name: object) -> Run:
-        run = self._fleet().runs.get(str(name))
-        if run is None:
-            raise RequestError(f"no run {name!r}: cockpit ps lists them")
-        return run
-
-    def _runs(self, request: dict[str, Any]) -> list[Run]:
-        names = request.get("runs")
-        if not isinstance(names, list):
-            raise RequestError(f'{request.get("do")} needs "runs": [ids]')
-        return [self._named_run(name) for name in names]
