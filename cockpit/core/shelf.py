@@ -20,6 +20,36 @@ Keeper = Literal["engine", "systemd", "cron"]
 Decision = Literal["approve", "shadow", "refuse", "repair", "retire"]
 
 
+class Life(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a script stands; `cockpit.architect.life` has the steps.
+
+    `approved` is the content somebody said yes to, `home` the stage it came to quarantine from.
+    `quarantines` and `repairs` are when (ms), the latest last; `runs` counts those since adoption.
+    """
+
+    stage: Stage
+    content: str
+    approved: str = ""
+    agreeing: int = 0
+    unattended: bool = False
+    home: Stage = "shadow"
+    quarantines: tuple[int, ...] = ()
+    repairs: tuple[int, ...] = ()
+    runs: int = 0
+    reason: str = ""
+
+
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the agent is begun that does the task whenever the script does not; argv, no shell."""
+
+    command: tuple[str, ...]
+    cwd: str
+    agent: str = ""
+    project: str = ""
+    name: str = ""
+    upstreams: tuple[str, ...] = ()
+
+
 class Output(Struct, frozen=True, omit_defaults=True):
     """A file that a script said it wrote, relative to its workspace."""
 
@@ -60,6 +90,24 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     zone: str = ""
     missed: Missed = "once"
     keeper: Keeper = "engine"
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A script as the shelf keeps it. `fired` is the last time of its schedule that was acted on (ms).
+
+    `superseded` are runs from before the world changed: they prove nothing any more.
+    """
+
+    name: str
+    task: str
+    life: Life
+    workspace: str
+    wish: Wish | None = None
+    schedule: Schedule | None = None
+    fired: int = 0
+    month_nano: int | None = None
+    superseded: tuple[str, ...] = ()
+    changed: int = 0
 
 
 class Cost(Struct, frozen=True):
