@@ -74,6 +74,9 @@ class Family:
     def prompt(self, day: Day, chance: random.Random) -> str:
         return chance.choice(self.prompts).format(date=day, day=day)
 
+    def turns(self, day: Day, chance: random.Random) -> tuple[str, ...]:
+        return (self.prompt(day, chance),)
+
     def days(self, count: int) -> list[Day]:
         zone = ZoneInfo(self.zone)
         told = self.dates()
@@ -171,7 +174,7 @@ def _run(
         root=str(place.root),
         project=family.folder,
         model="scripted",
-        prompts=(family.prompt(day, chance),),
+        prompts=family.turns(day, chance),
         outcome=outcome,
         steps=tuple(hands.steps),
         tokens=40_000 + 1500 * len(hands.steps),

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass, field
 
+import msgspec
+
 from cockpit.core.trace import Step
 from tests.families import voices
 from tests.families.place import Day, Place
@@ -106,6 +108,13 @@ class Hands:
             at=self.day.at + 1000 * len(self.steps),
         )
         self.steps.append(step)
+
+    def glimpse(self, command: str, limit: int) -> str:
+        """A command whose output its agent cut: the trace has only the beginning, the world has it all."""
+        output, _ = self.place.shell(command, self.day.now)
+        self._note(self.voice.run(command), output[:limit] + "\n... [truncated]")
+        self.steps[-1] = msgspec.structs.replace(self.steps[-1], opaque="truncated")
+        return output
 
     # How it does it.
 
