@@ -111,5 +111,7 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
     break_even: int | None = None
     """Runs after which its making is paid."""
     determinism: float = 0.0
+    outline: tuple[str, ...] = ()
+    """What a run of it does, an operation a line, in the words of one of its runs."""
     verdict: Literal["candidate", "wait", "no"] = "wait"
     refusal: Refusal | None = None

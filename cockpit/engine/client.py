@@ -97,6 +97,10 @@ class _Answer(Struct, frozen=True):
 
 class _RawPage(Struct, frozen=True):
     events: list[union] = []
+    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
+        """The answer to one request, as JSON."""
+        ...
+
     before: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from cockpit.core.budget import Budget
 from cockpit.core.events import Event
@@ -96,3 +96,11 @@ class EngineRemote:
         """Ends the connection; the engine goes on."""
         if self._client is not None:
             await self._client.close()
+    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
+        """The answer to one request, as JSON.
+
+        Raises:
+            EngineError: with the engine's own words.
+        """
+        return await (await self._connected()).ask(do, **arguments)
+
