@@ -4,25 +4,33 @@ import json
 from typing import Any
 
 import click
-import msgspec
 
 from cockpit.cli.ask import ask
-from cockpit.cli.output import table
+from cockpit.cli.output import fail, table
 from cockpit.core.concentration import Scope
-from cockpit.core.money import decimal_string, dollars
+from cockpit.core.money import decimal_string, dollars, parse_money
 from cockpit.engine.client import Client
 
 
 @click.command()
+@click.argument("scope", required=False)
+@click.argument("money", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
-def caps(as_json: bool) -> None:
+def caps(scope: str | None, money: str | None, as_json: bool) -> None:
     """What fleet, month, day and projects may spend, have spent and have promised to calls.
 
     A scope is crowded when its runs, each within its own budget, may together want more than is left.
+
+    With SCOPE (day, month, fleet, project:/path) and MONEY (200usd, or none) it sets that cap instead
+    of the settings' one: a day's or a month's until it is over. Runs that waited for it go on.
     """
+    if (scope is None) != (money is None):
+        fail("say both, a scope and its cap: cockpit caps day 200usd")
 
     async def asked(client: Client) -> list[Scope]:
-        return msgspec.json.decode(await client.ask("caps"), type=list[Scope])
+        if scope is not None and money is not None:
+            await client.cap(scope, _parsed(money))
+        return await client.caps()
 
     scopes = ask(asked)
     if as_json:
@@ -30,6 +38,13 @@ def caps(as_json: bool) -> None:
         return
     heads = ("scope", "runs", "cap", "spent", "held", "left", "")
     click.echo(table(heads, [_line(scope) for scope in scopes], left=2))
+
+
+def _parsed(money: str) -> int | None:
+    try:
+        return None if money == "none" else parse_money(money)
+    except ValueError as error:
+        fail(str(error))
 
 
 def _line(scope: Scope) -> tuple[str, ...]:

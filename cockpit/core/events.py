@@ -260,6 +260,17 @@ class BudgetSet(Event, frozen=True, tag="budget_set"):
     by: str = "operator"
 
 
+class ScopeCapped(Event, frozen=True, tag="scope_capped"):
+    """The operator capped what many runs share (`run` is empty): a `day:2026-11-22`, the `fleet`.
+
+    It holds instead of the settings' cap; None takes the cap away.
+    """
+
+    scope: str
+    nano: int | None
+    by: str = "operator"
+
+
 class ClockWarned(Event, frozen=True, tag="clock_warned"):
     """The clock passed a share (percent) of the cap that rules."""
 

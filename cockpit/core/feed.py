@@ -23,6 +23,9 @@ def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event
             return Notice(event.at, event.run, f"context compacted{size}")
         case e.BudgetSet(budget=budget, by=by) if by != "settings":
             return Notice(event.at, event.run, f"budget {_caps(budget)} set by {by}")
+        case e.ScopeCapped(scope=scope, nano=nano, by=by):
+            cap = "none" if nano is None else dollars(nano)
+            return Notice(event.at, event.run, one_line(f"cap of {scope}: {cap}, set by {by}"))
         case e.ClockWarned(share=share, ruling=ruling):
             return Notice(event.at, event.run, f"{share} % of {ruling} used", "warning")
         case e.ClockExpired(ruling=ruling, action=action):

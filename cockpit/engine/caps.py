@@ -48,6 +48,17 @@ class Caps:
         if governed is not None:
             governed.at_cap = _AT_CAP.get("defer" if budget is None else budget.at_zero, "defer")
 
+    def cap_scope(self, scope: str, nano: int | None) -> None:
+        """The operator gave a scope that many runs share another cap."""
+        self._record(e.ScopeCapped(run="", at=self._now(), scope=scope, nano=nano))
+        self.scope_raised(scope)
+
+    def scope_raised(self, scope: str) -> None:
+        """The operator changed a cap that many runs share: those that it deferred go on."""
+        for name, run in self._fleet().runs.items():
+            if run.deferred and scope in self._scopes.above(run.project, self._now()):
+                self.raised(name)
+
     def raised(self, name: str) -> None:
         """The operator gave the run another budget: what waited for it goes on."""
         run = self._fleet().runs[name]
@@ -80,7 +91,7 @@ class Caps:
             case "halt":
                 self._halt(event.run, event.reason)
             case "ask":
-                self._ask(event.run, event.reason)
+                self._ask(event.run, event.reason, event.scope)
             case _:
                 self._defer(event.run, event.reason)
 
@@ -113,20 +124,27 @@ class Caps:
             self._record(e.RunHalted(run=name, at=self._now(), reason=reason))
             self._halt_run(self._fleet().runs[name], reason)
 
-    def _ask(self, name: str, reason: str) -> None:
+    def _ask(self, name: str, reason: str, scope: str = "") -> None:
         if not any(asked.tool == CAP for asked in self._fleet().runs[name].approvals):
-            self._soon(self._asked(name, reason))
+            self._soon(self._asked(name, reason, scope))
 
-    async def _asked(self, name: str, reason: str) -> None:
-        """Holds the run until the operator decides: yes raises the caps by as much as they were."""
+    async def _asked(self, name: str, reason: str, scope: str) -> None:
+        """Holds the run until the operator decides: yes raises the cap by as much as it was.
+
+        `scope` is the one that was in the way; empty where it was one of the run's own caps.
+        """
         governed, before = self._governed.get(name), self._fleet().runs[name].budget
         if governed is None or before is None:
             return
+        shared = self._scopes.cap_of(scope) if not scope.startswith(("run:", "stage:")) else None
         governed.pause()
         text = f"{reason}: yes raises it by as much again, no lets it wait"
         decision = await self._approvals.ask(name, CAP, "cap", text)
         if not decision.allow:
             self._defer(name, reason)
+        elif shared is not None:
+            if self._scopes.cap_of(scope) == shared:
+                self.cap_scope(scope, 2 * shared)
         elif self._fleet().runs[name].budget == before:
             budget = doubled(before)
             self._record(e.BudgetSet(run=name, at=self._now(), budget=budget, by="operator"))

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.core.budget import Budget
+from cockpit.core.concentration import Scope
 from cockpit.core.events import Event, union
 from cockpit.core.fleet import Fleet
 from cockpit.core.spending import By, Only, SpentReport, read_report
@@ -69,6 +70,14 @@ class Remote(Protocol):
         """Decide on a tool call that waits."""
         ...
 
+    async def caps(self) -> list[Scope]:
+        """What runs share, with its books."""
+        ...
+
+    async def cap(self, scope: str, money: int | None) -> None:
+        """Cap what runs share: `day`, `month`, `fleet`, `project:/path`; None takes the cap away."""
+        ...
+
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""
         ...
@@ -88,6 +97,10 @@ class Remote(Protocol):
         """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
         ...
 
+    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
+        """The answer to one request, as JSON."""
+        ...
+
 
 class _Answer(Struct, frozen=True):
     id: int
@@ -97,15 +110,12 @@ class _Answer(Struct, frozen=True):
 
 class _RawPage(Struct, frozen=True):
     events: list[union] = []
-    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
-        """The answer to one request, as JSON."""
-        ...
-
     before: int | None = None
 
 
 _answers = msgspec.json.Decoder(_Answer)
 _fleets = msgspec.json.Decoder(Fleet)
+_scopes = msgspec.json.Decoder(list[Scope])
 _pages = msgspec.json.Decoder(_RawPage)
 
 
@@ -232,6 +242,14 @@ class Client:
     async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
         """Decide on a tool call that waits."""
         await self.ask("answer", run=run, tool=tool, allowed=allowed)
+
+    async def caps(self) -> list[Scope]:
+        """What runs share, with its books."""
+        return _scopes.decode(await self.ask("caps"))
+
+    async def cap(self, scope: str, money: int | None) -> None:
+        """Cap what runs share; None takes the cap away."""
+        await self.ask("cap", scope=scope, money=money)
 
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""

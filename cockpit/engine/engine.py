@@ -28,7 +28,6 @@ from cockpit.core.events import (
 )
 from cockpit.core.fleet import Fleet, Run, is_live
 from cockpit.core.fold import fold_all
-from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_duration
 from cockpit.engine import spending, transcript
 from cockpit.engine.api import RequestError, Server
@@ -112,6 +111,7 @@ class Engine:
             publish=self._publisher.happen,
             fleet=lambda: self._publisher.fleet,
             show=lambda part: self._publisher.adopt(part, self._decided),
+            cap_day=self._publisher.capped,
             linked=self._linked,
             stop=lambda run, reason: self._stops.begin([run], by=f"the clock ({reason})"),
             rule=self._rule,
@@ -127,8 +127,6 @@ class Engine:
     async def run(self, socket: Path) -> None:
         """Works until `shutdown`; then closes the journal and the index in order."""
         self._replay()
-        if self._settings.day_cap:
-            self._publisher.capped(parse_money(self._settings.day_cap))
         await self._helm.start(self._recent_ms)
         await self._server.listen(socket)
         self._watcher.start()

@@ -50,7 +50,7 @@ class Helm:
     """Belongs to the engine's event loop. `links` says which found runs are governed ones.
 
     `record` makes events take effect and last, `publish` only shows them, `show` puts whole runs
-    on the screen; `linked` is told that a found run is a governed one, `stop` ends a run.
+    on the screen, `cap_day` what the day may cost; `linked` is told that a found run is a governed one, `stop` ends a run.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Helm:
         publish: Callable[[Iterable[e.Event]], None],
         fleet: Callable[[], Fleet],
         show: Callable[[Fleet], None],
+        cap_day: Callable[[int | None], None],
         linked: Callable[[str, str], None],
         stop: Callable[[Run, str], None],
         rule: Callable[[str], InterruptRule],
@@ -81,6 +82,7 @@ class Helm:
         self._publish = publish
         self._fleet = fleet
         self._show = show
+        self._cap_day = cap_day
         self._linked_run = linked
         self._now = now
         self._governed: dict[str, Governed] = {}
@@ -134,6 +136,7 @@ class Helm:
             governance=self._governance,
             approvals=self._approvals,
             scopes=self._scopes,
+            caps=self._caps,
             fleet=fleet,
             now=now,
         )
@@ -148,6 +151,7 @@ class Helm:
         with WireBooks.reading(paths.journal_file()) as wire:
             self._spent = wire.spent_by_quarter(self._now() - SPENT_MS) if wire else {}
         self._scopes.turn(self._now())
+        self._cap_day(self._scopes.day_cap)
         names = self._remembered(recent_ms)
         for name in names:
             self._show(self.histories.folded(name))
@@ -185,8 +189,12 @@ class Helm:
         """What was decided about governed runs, old and new."""
         for event in events:
             self.histories.add([event])
-            if isinstance(event, e.SessionLinked):
-                self.links.add(event.found, event.run, named=self._is_named(event.run))
+            match event:
+                case e.SessionLinked(found=found, run=run):
+                    self.links.add(found, run, named=self._is_named(run))
+                case e.ScopeCapped():
+                    self._scopes.decided(event)
+                    self._cap_day(self._scopes.day_cap)
 
     def _is_named(self, run: str) -> bool:
         return run in self.histories and bool(self.histories.begun(run).name)
@@ -195,6 +203,7 @@ class Helm:
         """Once a second: the calendar, what others spent, whose processes are whose."""
         if self._scopes.turn(self._now()):
             self._governance.turn()
+            self._cap_day(self._scopes.day_cap)
         self._scopes.outside(self._now(), lambda since: spent_since(self._fleet(), since))
         owners = {
             held.target.owner: run

@@ -9,6 +9,7 @@ import msgspec
 from cockpit.core.fleet import Fleet, Run
 from cockpit.engine.api import Answer, RequestError
 from cockpit.engine.approvals import Approvals, Decision
+from cockpit.engine.caps import Caps
 from cockpit.engine.governance import Governance, GovernError
 from cockpit.engine.scopes import Scopes
 from cockpit.engine.wanted import Wanted
@@ -19,7 +20,7 @@ def _refusals() -> Iterator[None]:
     """What governance refuses, as the answer to a request."""
     try:
         yield
-    except GovernError as error:
+    except (GovernError, ValueError) as error:
         raise RequestError(str(error)) from error
 
 
@@ -32,12 +33,14 @@ class Orders:
         governance: Governance,
         approvals: Approvals,
         scopes: Scopes,
+        caps: Caps,
         fleet: Callable[[], Fleet],
         now: Callable[[], int],
     ) -> None:
         self._governance = governance
         self._approvals = approvals
         self._scopes = scopes
+        self._caps = caps
         self._fleet = fleet
         self._now = now
 
@@ -51,6 +54,7 @@ class Orders:
             "answer": self._answer,
             "approve": self._approve,
             "caps": self._scope_table,
+            "cap": self._cap,
         }
 
     async def _begin(self, request: dict[str, Any]) -> bytes:
@@ -87,6 +91,15 @@ class Orders:
 
     async def _scope_table(self, _: dict[str, Any]) -> bytes:
         return msgspec.json.encode(self._scopes.table(self._fleet().runs.values(), self._now()))
+
+    async def _cap(self, request: dict[str, Any]) -> bytes:
+        nano = request.get("money")
+        if nano is not None and (not isinstance(nano, int) or nano < 0):
+            raise RequestError("cap needs money in nano-dollars, or null")
+        with _refusals():
+            scope = self._scopes.named(str(request.get("scope") or ""))
+        self._caps.cap_scope(scope, nano)
+        return msgspec.json.encode(scope)
 
     async def _approve(self, request: dict[str, Any]) -> bytes:
         run = self._named_run(request.get("run"))

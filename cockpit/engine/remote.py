@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 from cockpit.core.budget import Budget
+from cockpit.core.concentration import Scope
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet
 from cockpit.core.spending import By, Only, SpentReport
@@ -72,6 +73,14 @@ class EngineRemote:
         """Decide on a tool call that waits."""
         await (await self._connected()).answer(run, tool, allowed=allowed)
 
+    async def caps(self) -> list[Scope]:
+        """What runs share, with its books."""
+        return await (await self._connected()).caps()
+
+    async def cap(self, scope: str, money: int | None) -> None:
+        """Cap what runs share; None takes the cap away."""
+        await (await self._connected()).cap(scope, money)
+
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         """A page of a run's story, the newest first."""
         return await (await self._connected()).transcript(run, before, limit)
@@ -87,6 +96,14 @@ class EngineRemote:
         """What was spent in [since, until) milliseconds; `tz` is an IANA name, empty the machine's."""
         return await (await self._connected()).spend(by, since, until, tz, only)
 
+    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
+        """The answer to one request, as JSON.
+
+        Raises:
+            EngineError: with the engine's own words.
+        """
+        return await (await self._connected()).ask(do, **arguments)
+
     async def story(self, run: str) -> AsyncIterator[list[Event]]:
         """What happens to a run from now on."""
         async for events in (await self._connected()).story(run):
@@ -96,11 +113,3 @@ class EngineRemote:
         """Ends the connection; the engine goes on."""
         if self._client is not None:
             await self._client.close()
-    async def ask(self, do: str, **arguments: Any) -> bytes:  # noqa: ANN401 (any JSON)
-        """The answer to one request, as JSON.
-
-        Raises:
-            EngineError: with the engine's own words.
-        """
-        return await (await self._connected()).ask(do, **arguments)
-

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 
 from cockpit.core.budget import Budget
 from cockpit.core.concentration import Claimant, Scope, claimants
+from cockpit.core.events import ScopeCapped
 from cockpit.core.fleet import Run
 from cockpit.core.money import parse_money
 from cockpit.journal.ledger import Cap, Ledger
@@ -21,24 +22,65 @@ class Scopes:
         self._settings = settings
         self._ledger = ledger
         self._zone = zone
-        self._day = ""
-        ledger.cap(FLEET, _money(settings.fleet_cap))
+        self._day = self._month = ""
+        self._set: dict[str, int | None] = {}
+        self._keep(FLEET, settings.fleet_cap)
         for project, cap in settings.project_caps.items():
-            ledger.cap(f"project:{project}", _money(cap))
+            self._keep(f"project:{project}", cap)
 
     def turn(self, now: int) -> bool:
         """Whether a new day began: its scope, and its month's, are capped then."""
         day, month = self._calendar(now)
         if day == self._day:
             return False
-        self._day = day
-        self._ledger.cap(day, _money(self._settings.day_cap))
-        self._ledger.cap(month, _money(self._settings.month_cap))
+        self._day, self._month = day, month
+        self._keep(day, self._settings.day_cap)
+        self._keep(month, self._settings.month_cap)
         return True
+
+    def _keep(self, scope: str, setting: str) -> None:
+        """The settings' cap, unless the operator set another one."""
+        usual = parse_money(setting) if setting else None
+        self.set(scope, self._set.get(scope, usual))
+
+    def set(self, scope: str, nano: int | None) -> None:
+        """Caps what many runs share."""
+        self._ledger.cap(scope, None if nano is None else Cap(nano, None))
+
+    def decided(self, event: ScopeCapped) -> None:
+        """The operator's cap for a scope, now or before the engine's last start."""
+        self._set[event.scope] = event.nano
+        self.set(event.scope, event.nano)
+
+    def named(self, name: str) -> str:
+        """The scope that the operator means: `fleet`, `month`, `day` or `project:/path`.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        if name in ("day", "month"):
+            return self._day if name == "day" else self._month
+        if name == FLEET or (name.startswith("project:") and len(name) > len("project:")):
+            return name
+        raise ValueError(f"{name!r} is no scope: day, month, fleet or project:/path")
+
+    def cap_of(self, scope: str) -> int | None:
+        """What the scope may cost, None without a cap."""
+        cap = self._ledger.balance(scope).cap
+        return None if cap is None else cap.nano
+
+    @property
+    def day_cap(self) -> int | None:
+        return self.cap_of(self._day)
 
     def table(self, runs: Collection[Run], now: int) -> list[Scope]:
         """Every scope above the runs, with its books and the live governed runs that it pays for."""
-        by_project: dict[str, list[Run]] = {name: [] for name in self._settings.project_caps}
+        capped = (
+            name.removeprefix("project:") for name in self._set if name.startswith("project:")
+        )
+        by_project: dict[str, list[Run]] = {
+            name: [] for name in (*self._settings.project_caps, *capped)
+        }
         for run in runs:
             if run.governed:
                 by_project.setdefault(run.project, []).append(run)
@@ -53,8 +95,7 @@ class Scopes:
         ]
 
     def _row(self, name: str, runs: tuple[Claimant, ...]) -> Scope:
-        balance = self._ledger.balance(name)
-        cap = None if balance.cap is None else balance.cap.nano
+        balance, cap = self._ledger.balance(name), self.cap_of(name)
         return Scope(name, cap, balance.settled.nano, balance.held.nano, balance.outside.nano, runs)
 
     def above(self, project: str, now: int) -> tuple[str, ...]:
@@ -86,7 +127,3 @@ class Scopes:
 
     def _moment(self, now: int) -> datetime:
         return datetime.fromtimestamp(now / 1000, self._zone).astimezone(self._zone)
-
-
-def _money(cap: str) -> Cap | None:
-    return Cap(parse_money(cap), None) if cap else None

@@ -115,6 +115,47 @@ def test_asking_at_a_cap_holds_the_call_until_the_answer(machine):
     machine.run("stop", run)
 
 
+def day(machine):
+    rows = json.loads(machine.run("caps", "--json").stdout)
+    return next(row for row in rows if row["scope"].startswith("day:"))
+
+
+def test_a_days_cap_set_while_runs_work_holds_them_and_lets_them_go_on(machine):
+    assert machine.run("caps", "day", "0.03usd").returncode == 0
+    run = machine.agent(FOREVER, "--budget", "5usd")
+    row = machine.until_row(run, is_state("deferred"))
+    assert Decimal(row["usd"]) <= Decimal("0.03")
+    before = len(machine.served())
+    assert machine.run("caps", "day", "0.06usd").returncode == 0
+    machine.until(lambda: len(machine.served()) > before)
+    machine.until_row(run, is_state("deferred"))
+    assert Decimal(day(machine)["spent_usd"]) <= Decimal("0.06")
+    machine.run("stop", run)
+    machine.run("engine", "stop")
+    machine.run("engine", "start")
+    assert day(machine)["cap_usd"] == "0.06"
+
+
+def test_a_yes_at_a_shared_cap_raises_that_cap(machine):
+    machine.run("caps", "day", "0.02usd")
+    run = machine.agent(FOREVER, "--budget", "5usd", "--at-zero", "ask")
+    machine.until_row(run, is_state("asks"))
+    before = len(machine.served())
+    assert machine.run("answer", run, "yes").returncode == 0
+    machine.until(lambda: len(machine.served()) > before)
+    assert day(machine)["cap_usd"] == "0.04"
+    assert machine.row(run)["budget"]["usd"] == "5.00"
+    machine.run("stop", run)
+
+
+def test_a_cap_of_nothing_known_is_refused(machine):
+    machine.run("engine", "start")
+    done = machine.run("caps", "dya", "3usd")
+    assert (done.returncode, "day, month, fleet" in done.stderr) == (1, True)
+    assert machine.run("caps", "day").returncode == 1
+    assert machine.run("caps", "day", "many").returncode == 1
+
+
 def test_a_pause_holds_the_next_call_and_bills_it_once(machine):
     run = machine.agent(FOREVER)
     machine.until(lambda: len(machine.served()) > 2)
