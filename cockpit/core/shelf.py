@@ -95,7 +95,8 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A script as the shelf keeps it. `fired` is the last time of its schedule that was acted on (ms).
 
-    `superseded` are runs from before the world changed: they prove nothing any more.
+    `evidence` are the agent's runs of the task; those that are `superseded` are from before the world
+    changed and prove nothing any more.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: Schedule | None = None
     fired: int = 0
     month_nano: int | None = None
+    evidence: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     changed: int = 0
 
