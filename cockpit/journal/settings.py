@@ -14,6 +14,7 @@ from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_count, parse_duration
 from cockpit.core.rule import Rule
 from cockpit.journal.approval import ApproveSettings
+from cockpit.journal.keeping import EvidenceSettings
 from cockpit.journal.providers import NAME, ProviderSettings
 
 
@@ -61,7 +62,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     seconds between looks where the file system reports no changes. `agents`: which agents to look
     for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
     found, `budgets` for one agent's. `keys`: another key per command id. `providers`: where models
-    are, beside those that cockpit knows. `approve`: which tool calls wait for a yes.
+    are, beside those that cockpit knows. `approve`: which tool calls wait for a yes. `evidence`: what
+    is kept of governed runs, and how long.
     """
 
     theme: str = "cockpit"
@@ -80,6 +82,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
     providers: dict[str, ProviderSettings] = {}
     approve: ApproveSettings = ApproveSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
 
     def budget_for(self, agent: str) -> Budget | None:
         """The caps of a run that nobody capped by hand."""
@@ -129,6 +132,8 @@ def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
                 if isinstance(entries, dict)
             ]
     parts += _approve_parts(table.get("approve"))
+    if isinstance(table.get("evidence"), dict):
+        parts.append(("evidence", table["evidence"], EvidenceSettings.__struct_fields__))
     for prefix, entries, accepted in parts:
         for key in entries:
             if key not in accepted:
@@ -181,6 +186,7 @@ def _check_amounts(path: Path, text: str, settings: Settings) -> None:
         *((name, provider.check) for name, provider in settings.providers.items()),
         *((name, partial(_check_name, name)) for name in settings.providers),
         *settings.approve.checks(),
+        ("age", settings.evidence.check),
     ]
     for key, check in checks:
         try:
