@@ -29,10 +29,11 @@ from cockpit.core.events import (
 from cockpit.core.fleet import Fleet, Run, is_live
 from cockpit.core.fold import fold_all
 from cockpit.core.quantities import parse_duration
-from cockpit.engine import spending, transcript
+from cockpit.engine import spending, stories, transcript
 from cockpit.engine.api import RequestError, Server
 from cockpit.engine.census import Census
 from cockpit.engine.client import Page
+from cockpit.engine.evidence import Witness
 from cockpit.engine.helm import Helm
 from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
@@ -99,6 +100,15 @@ class Engine:
         )
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
+        self._witness = Witness(
+            settings=settings.evidence,
+            journal=journal,
+            zone=zone_of(settings),
+            run=lambda run: self._publisher.fleet.runs.get(run),
+            story=lambda run: stories.story(library, self._helm.links.found(run)),
+            record=self._record,
+            now=now,
+        )
         self._helm = Helm(
             settings=settings,
             environment=library.environment,
@@ -107,6 +117,7 @@ class Engine:
             book=book,
             lookout=self._lookout,
             matched=rules_of(settings),
+            witness=self._witness,
             record=self._record,
             publish=self._publisher.happen,
             fleet=lambda: self._publisher.fleet,
@@ -128,6 +139,9 @@ class Engine:
         """Works until `shutdown`; then closes the journal and the index in order."""
         self._replay()
         await self._helm.start(self._recent_ms)
+        self._witness.start(
+            run.id for run in self._publisher.fleet.runs.values() if self._helm.held(run.id)
+        )
         await self._server.listen(socket)
         self._watcher.start()
         tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
@@ -137,6 +151,7 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.close()
         await self._helm.close()
+        await self._witness.close()
         self._lookout.close()
         await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._journal.close)

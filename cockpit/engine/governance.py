@@ -17,6 +17,7 @@ from cockpit.core.fleet import Fleet, Run
 from cockpit.engine import records, wanted
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.caps import Caps
+from cockpit.engine.evidence import Witness
 from cockpit.engine.histories import Histories
 from cockpit.engine.reins import Ended, SpawnError
 from cockpit.engine.runners import Runners
@@ -68,6 +69,7 @@ class Governance:
         scopes: Scopes,
         caps: Caps,
         histories: Histories,
+        witness: Witness,
         record: "Callable[..., Future[int]]",
         fleet: Callable[[], Fleet],
         named: Callable[[str, str], None],
@@ -82,6 +84,7 @@ class Governance:
         self._scopes = scopes
         self._caps = caps
         self._histories = histories
+        self._witness = witness
         self._record = record
         self._fleet = fleet
         self._named = named
@@ -132,6 +135,7 @@ class Governance:
         self._started[run] = _Started(wish, maker)
         self._let_in(governed)
         self._cap(run, wish, maker.agent)
+        self._witness.begin(run, maker.agent, wish, governed)
         await self._spawn(run, wish, launched)
         if launched.session:
             self._named(run, launched.session)
@@ -223,6 +227,7 @@ class Governance:
     async def ended(self, run: str, how: Ended) -> None:
         """The agent's tree is empty: its token dies, what it left is saved."""
         self._close(run)
+        self._witness.ended(run, how)
         known = self._fleet().runs.get(run)
         if known is None or not (known.stopping or known.deferred or known.halted):
             return

@@ -17,6 +17,7 @@ from cockpit.engine.approvals import Approvals, Matched
 from cockpit.engine.caps import Caps
 from cockpit.engine.client import Page
 from cockpit.engine.crowds import Crowds
+from cockpit.engine.evidence import Witness
 from cockpit.engine.found import Found
 from cockpit.engine.governance import Governance, GovernError
 from cockpit.engine.histories import Histories
@@ -63,6 +64,7 @@ class Helm:
         book: Book,
         lookout: Lookout,
         matched: Matched,
+        witness: Witness,
         record: "Callable[..., Future[int]]",
         publish: Callable[[Iterable[e.Event]], None],
         fleet: Callable[[], Fleet],
@@ -127,6 +129,7 @@ class Helm:
             scopes=self._scopes,
             caps=self._caps,
             histories=self.histories,
+            witness=witness,
             record=record,
             fleet=fleet,
             named=self._linking.named,

@@ -108,6 +108,8 @@ class Errand:
         self._door.happened(
             e.CallStarted(run=governed.run, at=sent.requested, call=call, model=asked.model)
         )
+        if governed.heard is not None:
+            governed.heard(asked.dialect, self._passage.body)
         if governed.is_new_session(asked.session):
             session = one_line(asked.session)
             self._door.happened(

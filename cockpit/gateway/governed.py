@@ -97,6 +97,8 @@ class Governed:
         self.offers_tools = False
         self.windows: dict[str, Window] = {}
         """Shares of a subscription's windows by name, as the provider last told them."""
+        self.heard: Callable[[DialectName, bytes], None] | None = None
+        """Hears every request that leaves; must not block."""
         self._notes: list[Note] = []
         self._open: set[Open] = set()
         self._changed = asyncio.Event()

@@ -264,6 +264,8 @@ print(os.environ["ANTHROPIC_BASE_URL"], flush=True)
 print(call({SECRET_WORDS!r}))
 print(open("/proc/self/cmdline").read().count("sk-the"))
 """
+    place = machine.root / "work"  # what it works on is evidence; the program itself is not there
+    place.mkdir()
     path = machine.root / "agent.py"
     path.write_text(AGENT + program)
     done = subprocess.run(
@@ -271,7 +273,7 @@ print(open("/proc/self/cmdline").read().count("sk-the"))
             sys.executable, "-m", "cockpit", "run", "--upstream", f"anthropic={machine.upstream}",
             "--", sys.executable, str(path),
         ],
-        env=machine.environment, capture_output=True, text=True, timeout=60,
+        env=machine.environment, cwd=place, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     url = next(line for line in done.stdout.splitlines() if line.startswith("http"))
