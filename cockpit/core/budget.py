@@ -179,3 +179,13 @@ def _hand(
         frozen=not running,
         calibrating=calibrating,
     )
+
+
+def asks_about(scope: str = "") -> str:
+    """The id of the question whether a cap may be raised: of a shared scope, else the run's own."""
+    return f"cap {scope}".rstrip()
+
+
+def is_about_cap(tool: str) -> bool:
+    """Whether a question with this id is about a cap, not about a tool call."""
+    return tool == "cap" or tool.startswith("cap ")

@@ -5,14 +5,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from cockpit.core import events as e
-from cockpit.core.budget import Budget, doubled
+from cockpit.core.budget import Budget, asks_about, doubled, is_about_cap
 from cockpit.core.fleet import Fleet, Run, clock_of
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.scopes import Scopes
 from cockpit.gateway.governed import AtCap, Governed
 
-CAP = "cap"
-"""Id of the approval that asks whether a cap may be raised."""
 _AT_CAP: Mapping[str, AtCap] = {"halt": "halt", "ask": "ask"}
 
 
@@ -56,6 +54,7 @@ class Caps:
     def scope_raised(self, scope: str) -> None:
         """The operator changed a cap that many runs share: those that it deferred go on."""
         for name, run in self._fleet().runs.items():
+            self._approvals.answer(name, asks_about(scope), allowed=True, by="a new cap")
             if run.deferred and scope in self._scopes.above(run.project, self._now()):
                 self.raised(name)
 
@@ -63,7 +62,7 @@ class Caps:
         """The operator gave the run another budget: what waited for it goes on."""
         run = self._fleet().runs[name]
         self.apply(name, run.budget)
-        if self._approvals.answer(name, CAP, allowed=True, by="a new budget"):
+        if self._approvals.answer(name, asks_about(), allowed=True, by="a new budget"):
             return
         governed = self._governed.get(name)
         if clock_of(run, self._now()).share >= 1:
@@ -125,7 +124,7 @@ class Caps:
             self._halt_run(self._fleet().runs[name], reason)
 
     def _ask(self, name: str, reason: str, scope: str = "") -> None:
-        if not any(asked.tool == CAP for asked in self._fleet().runs[name].approvals):
+        if not any(is_about_cap(asked.tool) for asked in self._fleet().runs[name].approvals):
             self._soon(self._asked(name, reason, scope))
 
     async def _asked(self, name: str, reason: str, scope: str) -> None:
@@ -139,7 +138,8 @@ class Caps:
         shared = self._scopes.cap_of(scope) if not scope.startswith(("run:", "stage:")) else None
         governed.pause()
         text = f"{reason}: yes raises it by as much again, no lets it wait"
-        decision = await self._approvals.ask(name, CAP, "cap", text)
+        tool = asks_about("" if shared is None else scope)
+        decision = await self._approvals.ask(name, tool, "cap", text)
         if not decision.allow:
             self._defer(name, reason)
         elif shared is not None:

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from cockpit.core import text as core_text
-from cockpit.core.budget import doubled
+from cockpit.core.budget import asks_about, doubled, is_about_cap
 from cockpit.core.events import ApprovalAsked
 from cockpit.core.fleet import Approval, Run
 from cockpit.ui import steering, text
@@ -21,8 +21,6 @@ from cockpit.ui.situation import asking_first
 if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
 
-CAP = "cap"
-"""The tool id under which a run at its cap asks for more."""
 READ_MS = 400
 """A key pressed sooner than this was meant for something else."""
 
@@ -117,7 +115,7 @@ class AnswerScreen(LiveDialog[None]):
     def _turn_to(self, question: Question, now: int) -> None:
         run, asked = question
         self._question, self._first = question, run.id
-        self._text, self._is_whole = asked.text, asked.tool == CAP
+        self._text, self._is_whole = asked.text, is_about_cap(asked.tool)
         self._ready_at = now + READ_MS
         self._show_body()
         self._scroll.scroll_home(animate=False)
@@ -146,7 +144,7 @@ class AnswerScreen(LiveDialog[None]):
         run, asked = question
         name = text.safe(run.name, 60) or text.safe(run.id, 40)
         waits = text.age(told.now - asked.since)
-        rule = "a cap is reached" if asked.tool == CAP else f"rule: {text.safe(asked.rule, 60)}"
+        rule = "a cap is reached" if is_about_cap(asked.tool) else f"rule: {text.safe(asked.rule, 60)}"
         more = f" · {count - 1} more wait" if count > 1 else ""
         self._head.update(
             Content.assemble(
@@ -187,7 +185,9 @@ class AnswerScreen(LiveDialog[None]):
 
 def keys_text(run: Run, asked: Approval) -> str:
     """The keys, in the words of the question."""
-    if asked.tool != CAP or run.budget is None:
+    if not is_about_cap(asked.tool):
         return "y allow    N deny (enter)    esc later"
+    if asked.tool != asks_about() or run.budget is None:
+        return "y raise that cap by as much again    N let it wait (enter)    esc later"
     more = budget_text(replace(doubled(run.budget), at_zero="defer"), governed=True)
     return f"y raise it to {more}    N let it wait (enter)    esc later"

@@ -7,6 +7,7 @@ from msgspec import Struct
 from rich.style import Style
 
 from cockpit.core.budget import clock as clock_at
+from cockpit.core.budget import is_about_cap
 from cockpit.core.fleet import SPARK_BUCKET, Run, spark_until, usage
 from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS, Palette
@@ -279,7 +280,7 @@ def wanting(row: Row) -> str:
     run, state = row.run, row.claim.state
     if state == "asks" and run.approvals:
         asked = run.approvals[0]
-        rule = "" if asked.tool == "cap" else f"{text.safe(asked.rule)}: "
+        rule = "" if is_about_cap(asked.tool) else f"{text.safe(asked.rule)}: "
         return rule + about(run, asked.text)
     if state == "deferred":
         return about(run, run.deferred)
