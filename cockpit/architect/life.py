@@ -56,12 +56,12 @@ def missing(trials: Iterable[Trial]) -> tuple[str, ...]:
     return tuple(gate for gate in GATES if gate not in tried)
 
 
-def verified(life: Life, content: str, trials: Sequence[Trial]) -> Life:
+def verified(life: Life, content: str, trials: Sequence[Trial], now: int = 0) -> Life:
     """The gates' word on `content`, which a script may have been changed to: approval is gone then."""
     if life.stage in ("retired", "repairing"):
         raise NotNowError(f"it is {life.stage}")
     if content == life.content and life.stage not in ("compiled", "verified"):
-        return life if not failing(trials) else _out(life, why_not(trials))
+        return life if not failing(trials) else _out(life, why_not(trials), now)
     reason = why_not(trials)
     stage: Stage = "compiled" if reason else "verified"
     fresh = Life(stage=stage, content=content, unattended=life.unattended, reason=reason)
@@ -126,7 +126,7 @@ def drifted(life: Life, reason: str, now: int, *, learning: bool = False) -> Lif
     needs one more example.
     """
     if life.stage in WATCHED or learning:
-        return _out(life, reason)
+        return _out(life, reason, now)
     return _quarantined(life, reason, now)
 
 
@@ -135,13 +135,13 @@ def _quarantined(life: Life, reason: str, now: int) -> Life:
     if len(lately) >= QUARANTINES:
         why = f"quarantined {len(lately)} times in a week, the agent does it again: {reason}"
         return replace(life, stage="retired", quarantines=lately, reason=why)
-    return replace(_out(life, reason), quarantines=lately)
+    return replace(_out(life, reason, now), quarantines=lately)
 
 
-def _out(life: Life, reason: str) -> Life:
+def _out(life: Life, reason: str, now: int) -> Life:
     home: Stage = "active" if life.stage == "active" else "shadow"
     home = life.home if life.stage in ("quarantined", "repairing") else home
-    return replace(life, stage="quarantined", home=home, agreeing=0, reason=reason)
+    return replace(life, stage="quarantined", home=home, agreeing=0, reason=reason, since=now)
 
 
 def ran(life: Life) -> Life:

@@ -24,7 +24,8 @@ class Life(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a script stands; `cockpit.architect.life` has the steps.
 
     `approved` is the content somebody said yes to, `home` the stage it came to quarantine from.
-    `quarantines` and `repairs` are when (ms), the latest last; `runs` counts those since adoption.
+    `quarantines` and `repairs` are when (ms), the latest last, `since` is when it left that stage;
+    `runs` counts those since adoption.
     """
 
     stage: Stage
@@ -33,6 +34,7 @@ class Life(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agreeing: int = 0
     unattended: bool = False
     home: Stage = "shadow"
+    since: int = 0
     quarantines: tuple[int, ...] = ()
     repairs: tuple[int, ...] = ()
     runs: int = 0
