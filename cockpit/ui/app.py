@@ -231,6 +231,12 @@ class CockpitApp(App[None]):
         if not any(isinstance(screen, SpendScreen) for screen in self.screen_stack):
             self.push_screen(SpendScreen(self.settings))
 
+    def action_caps(self) -> None:
+        """Show what runs share."""
+        from cockpit.ui.screens.caps import CapsScreen
+
+        self.push_screen(CapsScreen())
+
     # --- commands
 
     async def action_command(self, id_: str) -> None:

@@ -9,6 +9,7 @@ from fleets import NOW
 from msgspec.structs import replace
 
 from cockpit.core.budget import Budget
+from cockpit.core.concentration import Scope
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet
 from cockpit.core.spending import By, Only, SpentReport
@@ -30,6 +31,7 @@ class StandIn:
         self.looks_at: Callable[[], object] = lambda: None
         self.seen: list[object] = []
         self.channel = "gateway"
+        self.scopes: list[Scope] = []
         self._deaf, self._refusal = deaf, refusal
         self._queue: asyncio.Queue[Fleet | Exception] = asyncio.Queue()
         for fleet in fleets:
@@ -82,6 +84,12 @@ class StandIn:
 
     async def answer(self, run: str, tool: str, *, allowed: bool) -> None:
         await self._hear("answer", run, tool, allowed)
+
+    async def caps(self) -> list[Scope]:
+        return self.scopes
+
+    async def cap(self, scope: str, money: int | None) -> None:
+        await self._hear("cap", scope, money)
 
     async def transcript(self, run: str, before: int | None = None, limit: int = 300) -> Page:
         return Page()
