@@ -48,8 +48,11 @@ def _raise(outcome: Exhausted, ledger: Ledger) -> str:
     kind, _, name = outcome.scope.partition(":")
     if cap is None or outcome.reason not in ("cap", "soft"):
         return ""
-    if kind != "run":
-        return " Raise that cap in the settings to go on."
+    if kind == "stage":
+        return ""
+    if kind != "run" and cap.nano is not None:
+        scope = outcome.scope if kind == "project" else kind
+        return f" Raise it: cockpit caps {scope} {max(1, cap.nano * 2 // NANO)}usd"
     if cap.nano is not None:
         return f" Raise it: cockpit budget {name} --money {max(1, cap.nano * 2 // NANO)}"
     return f" Raise it: cockpit budget {name} --tokens {(cap.tokens or 0) * 2}"

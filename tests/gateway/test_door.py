@@ -72,6 +72,17 @@ async def test_at_the_cap_nothing_is_sent_and_raising_it_lets_it_go_on(line):
     await sdk.close()
 
 
+async def test_a_shared_cap_is_raised_by_another_command(line):
+    run = line.run()
+    line.ledger.cap("fleet", Cap(1000))
+    sdk = anthropic.AsyncAnthropic(base_url=run.url, api_key=KEY)
+    hello = [{"role": "user", "content": "hello"}]
+    with pytest.raises(anthropic.APIStatusError) as refused:
+        await sdk.messages.create(messages=hello, model="claude-opus-5", max_tokens=100)
+    assert "Nothing was sent. Raise it: cockpit caps fleet 1usd" in str(refused.value)
+    await sdk.close()
+
+
 async def test_a_small_rest_grants_a_shorter_answer(line):
     """Opus 5 takes 25 dollars for a million tokens of output: 10 cents are about 4000 of them."""
     run = line.run(cap=NANO // 10)
