@@ -5,13 +5,13 @@ write, and not nothing.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from cockpit.architect.stage import covered
 from cockpit.core.script import (
     EXIT_BUG,
     EXIT_DENIED,
@@ -118,36 +118,49 @@ def _skipped(told: object) -> str:
 
 def _against(script: Script, outputs: Sequence[Output], skipped: str, look: Look | None) -> str:
     """What speaks against its word that all is done; empty when nothing does."""
-    for output in outputs:
+    last = {output.path: output for output in outputs}
+    for output in last.values():
         path = one_line(output.path, 100)
         if not within(output.path, script.capabilities.write):
             return f"it wrote {path}, which it may not"
-        content = look(output.path) if look is not None else None
-        if look is not None and content is None:
-            return f"{path} is not there"
-        if content is not None and hashlib.sha256(content).hexdigest() != output.sha256:
-            return f"{path} is not what it says"
         empty = output.rows == 0 or output.sha256 == _OF_NOTHING
         if empty and not may_be_empty(script, output.path):
             return f"{path} is empty"
-    if not outputs and not skipped and script.capabilities.write:
+    wrong = _not_there(last, look) if look is not None else ""
+    if wrong:
+        return wrong
+    if not outputs and not skipped and not script.capabilities.commands:
         return "it says that it is done and wrote nothing"
+    return ""
+
+
+def _not_there(outputs: Mapping[str, Output], look: Look) -> str:
+    """The first file that is not as it was said; one that was moved on is looked for there."""
+    found = {path: look(path) for path in outputs}
+    there = {
+        hashlib.sha256(content).hexdigest() for content in found.values() if content is not None
+    }
+    for path, content in found.items():
+        told = outputs[path].sha256
+        if content is None and told not in there:
+            return f"{one_line(path, 100)} is not there"
+        if content is not None and hashlib.sha256(content).hexdigest() != told:
+            return f"{one_line(path, 100)} is not what it says"
     return ""
 
 
 def may_be_empty(script: Script, path: str) -> bool:
     """Whether the contract declares that this output can be empty."""
     return any(
-        "empty" in clause.words and fnmatchcase(path, clause.about) for clause in script.contract
+        "empty" in clause.words and covered(path, (clause.about,)) for clause in script.contract
     )
 
 
 def within(path: str, patterns: Sequence[str]) -> bool:
     """Whether a path relative to the workspace is one of the patterns' and stays inside."""
-    parts = path.split("/")
-    if path.startswith("/") or ".." in parts or "\0" in path:
+    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
         return False
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
+    return covered(path, patterns)
 
 
 def limit_ms(took: Sequence[int]) -> int:

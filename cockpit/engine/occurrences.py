@@ -1,0 +1,360 @@
+"""What happens when a task is due: the script does it, or the agent, and the one is compared with the other.
+
+A script that gives up is quarantined, the agent does this occurrence, and its run teaches the repair.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cockpit.architect import life as lives
+from cockpit.architect.repair import is_learning
+from cockpit.architect.result import Judged, Said, judged, limit_ms
+from cockpit.architect.savings import baseline
+from cockpit.core.script import EXIT_DONE, Script
+from cockpit.core.shelf import Cost, CostOf, Entry, Kind, Life, ScriptRun, Wish
+from cockpit.core.text import one_line
+from cockpit.core.trace import Trace
+from cockpit.engine import schedule
+from cockpit.engine.making import Evidence, Making
+from cockpit.engine.scripts import ScriptError, Scripts
+
+Purpose = Literal["due", "audit"]
+
+log = logging.getLogger(__name__)
+
+
+class Beside(Struct, frozen=True):
+    """A script's run in the world that an agent's run began in, and where the two then differ."""
+
+    said: Said
+    differences: tuple[str, ...] = ()
+    comparable: bool = True
+    """Whether there was a world to run it in, and something to hold it."""
+
+
+class Act(Protocol):
+    """A run that is over, and whose files may not be in the workspace yet."""
+
+    said: Said
+
+    def look(self, path: str) -> bytes | None:
+        """A file of the workspace as the run left it."""
+        ...
+
+    def keep(self) -> str:
+        """Puts what it wrote into the workspace; why it could not, empty when it did."""
+        ...
+
+
+class Bench(Protocol):
+    """Where scripts run; slow, called in threads."""
+
+    held: str
+    """What holds a script: `sandlock`, `bubblewrap`; empty where nothing does."""
+
+    def act(self, script: Script, workspace: Path, date: str, limit_ms: int, *, dry: bool) -> Act:
+        """Runs it on the workspace; `dry` must leave nothing of it."""
+        ...
+
+    def beside(self, script: Script, trace: Trace, limit_ms: int) -> Beside:
+        """Runs it in a copy of the world that the agent's run began in; nothing of it stays."""
+        ...
+
+
+class Occurrences:
+    """Belongs to the engine's event loop. `begin` starts an agent and gives its run's id."""
+
+    def __init__(
+        self,
+        *,
+        scripts: Scripts,
+        making: Making,
+        evidence: Evidence,
+        bench: Bench,
+        begin: Callable[[Wish], Awaitable[str]],
+        script_of: Callable[[str], Awaitable[str]],
+        now: Callable[[], int],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`script_of` names the script whose task an agent's run did, empty for none."""
+        self._scripts = scripts
+        self._making = making
+        self._evidence = evidence
+        self._bench = bench
+        self._begin = begin
+        self._script_of = script_of
+        self._now = now
+        self._pause = pause
+        self._awaited: dict[str, tuple[str, Purpose]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- the clock
+
+    async def start(self) -> None:
+        """Takes up what a former engine left in the middle of a repair."""
+        for entry in self._scripts:
+            if entry.life.stage == "repairing":
+                after = lives.beyond_repair(entry.life, "the engine ended during the repair")
+                await self._scripts.put(replace(entry, life=after), by="repair")
+
+    async def close(self) -> None:
+        """Ends what is under way; a script's own process ends with its sandbox."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def tick(self) -> None:
+        """Once a second: begins what is due."""
+        now = self._now()
+        for entry in self._scripts:
+            when = entry.schedule
+            if when is None or when.keeper != "engine" or self._scripts.is_busy(entry.name):
+                continue
+            found = schedule.due(when, entry.fired, now)
+            if found is not None:
+                self._go(self._fired(entry.name, found))
+
+    async def _fired(self, name: str, due: schedule.Due) -> None:
+        async with self._scripts.lock(name):
+            entry = self._scripts.entry(name)
+            if due.at <= entry.fired < due.at + schedule.FAR_MS:
+                return
+            await self._scripts.put(replace(entry, fired=due.at))
+        if due.act:
+            await self.occur(name, due.at)
+        else:
+            day = schedule.day_of(entry.schedule, due.at)
+            await self._scripts.notice(f"script {name}: its time on {day} was missed and left out")
+
+    async def occur(self, name: str, at: int) -> None:
+        """The task is due: the script does it if it is adopted, else the agent does."""
+        entry = self._scripts.entry(name)
+        if entry.life.stage == "active":
+            if not (lives.is_audited(entry.life) and await self._asked_agent(entry, "audit")):
+                await self._acted_or_told(name, at)
+        elif not await self._asked_agent(entry, "due"):
+            text = f"script {name} is {entry.life.stage} and no agent can be begun: nobody did it"
+            await self._scripts.notice(text, "error")
+
+    async def _acted_or_told(self, name: str, at: int) -> None:
+        try:
+            await self.act(name, at, scheduled=True)
+        except ScriptError as error:
+            await self._scripts.notice(f"script {name}: {error}", "error")
+
+    async def _asked_agent(self, entry: Entry, purpose: Purpose) -> str:
+        """The run of the agent that does the task now; empty when none can be begun."""
+        if entry.wish is None:
+            return ""
+        try:
+            run = await self._begin(entry.wish)
+        except (ValueError, OSError) as error:
+            text = f"script {entry.name}: the agent could not be begun: {error}"
+            await self._scripts.notice(text, "error")
+            return ""
+        self._awaited[run] = (entry.name, purpose)
+        return run
+
+    # --- the script at work
+
+    async def act(
+        self, name: str, at: int, *, scheduled: bool = False, yes: bool = False, date: str = ""
+    ) -> ScriptRun:
+        """The adopted script does the task, in its workspace.
+
+        Raises:
+            ScriptError: when it may not, or is at work already.
+        """
+        if self._scripts.is_busy(name):
+            raise ScriptError(f"{name} is at work already")
+        async with self._scripts.lock(name):
+            entry = self._scripts.entry(name)
+            refusal = lives.may_run(entry.life, entry.life.content)
+            if refusal:
+                raise ScriptError(f"{name} was not run: {refusal}")
+            script = await self._allowed(entry, yes=yes)
+            day = date or schedule.day_of(entry.schedule, at)
+            began, verdict, said = await self._attempts(entry, script, day, scheduled=scheduled)
+            return await self._after(entry, script, began, said, verdict)
+
+    async def _allowed(self, entry: Entry, *, yes: bool) -> Script:
+        """The script out of the store, if something holds it or the operator said yes just now."""
+        if not self._bench.held and not yes:
+            raise ScriptError(
+                "nothing on this machine holds a script (cockpit doctor says why), so it runs only"
+                f" after your yes, each time: cockpit script run {entry.name} --yes"
+            )
+        return await self._scripts.script(entry.life.content)
+
+    async def dry(self, name: str, at: int, *, yes: bool = False, date: str = "") -> ScriptRun:
+        """A run that leaves nothing and counts for nothing, in any stage but the first.
+
+        Raises:
+            ScriptError: when it may not.
+        """
+        async with self._scripts.lock(name):
+            entry = self._scripts.entry(name)
+            if entry.life.stage == "compiled":
+                raise ScriptError(f"{name} was not run: {entry.life.reason or 'no gate passed it'}")
+            script = await self._allowed(entry, yes=yes)
+            day, began = date or schedule.day_of(entry.schedule, at), self._now()
+            limit = await self._limit(entry)
+            act = await asyncio.to_thread(
+                self._bench.act, script, Path(entry.workspace), day, limit, dry=True
+            )
+            run = self._run(script, "asked", began, act.said, judged(script, act.said, None))
+            await self._scripts.ran(entry, run)
+            return run
+
+    async def _attempts(
+        self, entry: Entry, script: Script, day: str, *, scheduled: bool
+    ) -> tuple[int, Judged, Said]:
+        """Tried again while a source is not available, unless the operator stands by."""
+        limit = await self._limit(entry)
+        for wait_ms in (*(lives.RETRIES_MS if scheduled else ()), None):
+            began = self._now()
+            act = await asyncio.to_thread(
+                self._bench.act, script, Path(entry.workspace), day, limit, dry=False
+            )
+            verdict = await asyncio.to_thread(_settled, script, act)
+            if verdict.ending != "unavailable" or wait_ms is None:
+                break
+            await self._pause(wait_ms / 1000)
+        return began, verdict, act.said
+
+    async def _limit(self, entry: Entry) -> int:
+        past = await asyncio.to_thread(self._scripts.store.runs, entry.name)
+        return limit_ms([run.ended - run.began for run in past if run.passed])
+
+    def _run(
+        self, script: Script, kind: Kind, began: int, said: Said, verdict: Judged
+    ) -> ScriptRun:
+        return ScriptRun(
+            content=script.content, kind=kind, began=began, ended=self._now(),
+            exit_code=said.exit_code, passed=verdict.passed, reason=verdict.reason,
+            outputs=verdict.outputs, skipped=verdict.skipped,
+        )  # fmt: skip
+
+    async def _after(
+        self, entry: Entry, script: Script, began: int, said: Said, verdict: Judged
+    ) -> ScriptRun:
+        run = self._run(script, "active", began, said, verdict)
+        match verdict.ending:
+            case "done":
+                run = replace(run, saved_nano=await self._baseline(entry))
+                await self._scripts.ran(replace(entry, life=lives.ran(entry.life)), run)
+            case "unavailable":
+                await self._scripts.ran(entry, run)
+                text = f"script {entry.name}: {verdict.reason}; no agent was asked for this"
+                await self._scripts.notice(text, "error")
+            case "denied":
+                await self._scripts.ran(self._gave_up(entry, verdict), run)
+            case _:
+                entry = await self._scripts.put(self._gave_up(entry, verdict))
+                run = replace(run, beside=await self._asked_agent(entry, "due"))
+                await self._scripts.ran(entry, run)
+        return run
+
+    def _gave_up(self, entry: Entry, verdict: Judged) -> Entry:
+        reason = f"{verdict.ending}: {verdict.reason}"
+        learning = verdict.ending == "drift" and is_learning(verdict.reason)
+        after = lives.drifted(entry.life, reason, self._now(), learning=learning)
+        return replace(entry, life=after)
+
+    async def _baseline(self, entry: Entry) -> int:
+        """What the agent's runs of this task cost until now; 0 where nothing has a price."""
+        return baseline(await self._making.agent_costs(entry)) or 0
+
+    # --- beside the agent
+
+    def witnessed(self, run: str) -> None:
+        """There is new evidence."""
+        self._go(self._weighed(run))
+
+    async def _weighed(self, run: str) -> None:
+        name, purpose = self._awaited.pop(run, ("", "due"))
+        name = name or await self._script_of(run)
+        if not name:
+            return
+        async with self._scripts.lock(name):
+            entry = self._scripts.entry(name)
+            trace = await asyncio.to_thread(self._evidence.trace, run)
+            if trace is None or trace.outcome != "done" or trace.distrusted:
+                await self._no_help(entry, run, trace)
+                return
+            before = entry.life.stage
+            if run not in entry.evidence:
+                entry = replace(entry, evidence=(*entry.evidence, run))
+                entry = await self._scripts.put(entry)
+            if before in lives.WATCHED:
+                entry = await self._compared(entry, trace, "shadow")
+            elif before == "active" and purpose == "audit":
+                entry = await self._compared(entry, trace, "audit")
+            if entry.life.stage == "quarantined":
+                await self._making.repair(entry)
+
+    async def _no_help(self, entry: Entry, run: str, trace: Trace | None) -> None:
+        why = "left no evidence" if trace is None else trace.distrusted or f"is {trace.outcome}"
+        if entry.life.stage in lives.BY_AGENT:
+            text = f"script {entry.name}: the agent's run {run} {why} and teaches nothing"
+            await self._scripts.notice(text, "warning")
+
+    async def _compared(self, entry: Entry, trace: Trace, kind: CostOf) -> Entry:
+        script = await self._scripts.script(entry.life.content)
+        began, limit = self._now(), await self._limit(entry)
+        beside = await asyncio.to_thread(self._bench.beside, script, trace, limit)
+        if not beside.comparable:
+            why = one_line(beside.said.stderr, 200)
+            await self._scripts.notice(f"script {entry.name}: nothing to compare: {why}", "warning")
+            return entry
+        verdict = judged(script, beside.said, None)
+        differences = beside.differences if beside.said.exit_code == EXIT_DONE else ()
+        run = self._run(
+            script, "audit" if kind == "audit" else "shadow", began, beside.said, verdict
+        )
+        agreed = verdict.passed and not differences
+        reason = one_line(differences[0], 300) if differences else run.reason
+        run = replace(run, agreed=agreed, reason=reason, beside=trace.run)
+        if kind == "audit" and agreed:
+            run = replace(run, saved_nano=await self._baseline(entry))
+        costs = [] if trace.nano is None else [Cost(run.ended, kind, trace.nano, trace.run)]
+        after = self._weight(entry.life, run, verdict, differences)
+        return await self._scripts.ran(replace(entry, life=after), run, *costs)
+
+    def _weight(
+        self, life: Life, run: ScriptRun, verdict: Judged, differences: Sequence[str]
+    ) -> Life:
+        if run.agreed:
+            return lives.agreed(lives.ran(life) if life.stage == "active" else life)
+        if differences:
+            return lives.disagreed(life, f"differs from the agent: {run.reason}", self._now())
+        learning = verdict.ending == "drift" and is_learning(verdict.reason)
+        reason = f"{verdict.ending}: {run.reason}"
+        return lives.drifted(life, reason, self._now(), learning=learning)
+
+    # --- work in the background
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a script's occurrence failed")
+
+
+def _settled(script: Script, act: Act) -> Judged:
+    """What the run came to; only what kept its contract reaches the workspace."""
+    verdict = judged(script, act.said, act.look)
+    against = act.keep() if verdict.passed else ""
+    return replace(verdict, ending="broken", reason=against) if against else verdict
