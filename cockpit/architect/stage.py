@@ -6,6 +6,7 @@ own. What it did is the difference between the copy before and after. Nothing of
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import re
