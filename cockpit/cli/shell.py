@@ -21,6 +21,7 @@ _COMMANDS = {
     "resume": ("steer", "Let paused or deferred runs go on."),
     "say": ("steer", "Say a word to a live run."),
     "answer": ("steer", "Answer a tool call that waits for your yes or no."),
+    "script": ("script", "Scripts that replaced repeated tasks: review, approve, run, schedule."),
     "key": ("key", "Keys of model providers: set, list, test."),
     "engine": ("engine", "The background process: start, stop, status, log."),
     "doctor": ("doctor", "What was found, what works here, and the fix for what does not."),

@@ -109,6 +109,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: Schedule | None = None
     fired: int = 0
     month_nano: int | None = None
+    proposed: str = ""
     evidence: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     changed: int = 0
@@ -155,7 +156,8 @@ class ShelfRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `agreeing` of `agreements` shadow runs have agreed in a row. `next` is when its schedule is due,
     0 without one. `sandbox` names what holds it, empty where nothing does: then it asks each time.
-    `month_nano` is what a month of it saves net of everything, by its task's rhythm.
+    `month_nano` is what a month of it saves net of everything, by its task's rhythm; `proposed` the
+    cron line of that rhythm.
     """
 
     name: str
@@ -173,6 +175,7 @@ class ShelfRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agreements: int = 3
     unattended: bool = False
     schedule: Schedule | None = None
+    proposed: str = ""
     next: int = 0
     running: bool = False
     sandbox: str = ""

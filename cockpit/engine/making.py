@@ -126,6 +126,7 @@ class Making:
             workspace=newest.world.root if newest.world else newest.root,
             wish=self._wish(newest),
             month_nano=task.month_nano,
+            proposed=task.cron,
             evidence=task.runs,
         )
         return await self._scripts.put(entry, shelf.written(script, self._now()), by=by)

@@ -131,6 +131,7 @@ class ScriptOrders:
             agreements=lives.agreements(life),
             unattended=life.unattended,
             schedule=entry.schedule,
+            proposed=entry.proposed,
             next=self._next(entry),
             running=self._scripts.is_busy(entry.name),
             sandbox=self._held,
