@@ -32,7 +32,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     that long and asks itself `wake_prompt`; without it, it waits for its operator. `handbook_kb`
     sizes the project handbook that every request carries. `compact_at` is the context, in tokens,
     at which the conversation starts over. `budget` is what the operator would set for it. `governed`
-    agents are started by the engine, behind its gateway; the others are found.
+    agents are started by the engine, behind its gateway; the others are found. One that works `once`
+    leaves when its task is done.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     compact_at: int = 120_000
     budget: Budget | None = None
     governed: bool = False
+    once: bool = False
 
 
 class Place(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@ what the user said, else it is `loop`.
 
 import re
 from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from cockpit.demo.conversation import (
     KEPT_IN,
@@ -331,6 +334,32 @@ def local(conversation: Conversation) -> Answer:
     return Answer("I update the list.", write(conversation, "OPEN.md", content), 0, 300, 30.0)
 
 
+def morning(conversation: Conversation) -> Answer:
+    """The report of the day's figures, every morning out of the same file."""
+    step = conversation.step()
+    if step == 0:
+        look = shell(conversation, f"cat {FIGURES}", "Read the figures")
+        return Answer("I read what the day brought.", look, 20, 250, 60.0)
+    if step == 1:
+        try:
+            path, told = _daily(msgspec.json.decode(conversation.last_result()))
+        except (msgspec.MsgspecError, KeyError, TypeError):
+            return Answer("I cannot make sense of these figures and leave them alone.")
+        return Answer("The report.", write(conversation, path, told), 60, 250, 60.0)
+    return Answer("The report is written; nothing else was touched.")
+
+
+FIGURES = "data/figures.json"
+
+
+def _daily(figures: dict[str, Any]) -> tuple[str, str]:
+    """Path and text of the report."""
+    day = figures["date"]
+    pages = "".join(f"- {page['path']}: {page['views']}\n" for page in figures["pages"])
+    told = f"# {day}\n\nVisitors: {figures['visitors']:,}\nOrders: {figures['orders']}\n\n{pages}"
+    return f"reports/{day}.md", told
+
+
 SCRIPTS: dict[str, Script] = {
     script.__name__: script
     for script in (
@@ -352,5 +381,6 @@ SCRIPTS: dict[str, Script] = {
         lead,
         review,
         local,
+        morning,
     )
 }

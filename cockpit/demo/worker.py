@@ -134,7 +134,8 @@ def run(plan: Plan, place: Place, resumed: str = "") -> None:
             while plan.wake_s is not None:
                 time.sleep(plan.wake_s)
                 session.work(plan.wake_prompt)
-            threading.Event().wait()
+            if not plan.once:
+                threading.Event().wait()
         except (KeyboardInterrupt, SystemExit):
             session.interrupted()
             raise
@@ -195,7 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m cockpit.demo.worker", description=__doc__)
     parser.add_argument("--plan", required=True, help="a Plan as JSON")
     parser.add_argument("--place", required=True, help="a Place as JSON")
-    parser.add_argument("--session-id", help="the plan's")
+    parser.add_argument("--session-id", help="in the place of the plan's")
     parser.add_argument("--resume", help="the plan's session: it goes on")
     parser.add_argument("--settings", help="hooks are in there; this agent asks the engine itself")
     parser.add_argument("-p", "--print", action="store_true", help="without a terminal")
@@ -205,6 +206,8 @@ def main(arguments: list[str] | None = None) -> None:
     place = msgspec.json.decode(options.place, type=Place)
     if not plan.governed:
         sys.exit(live(plan, place, sys.stdin.fileno()))
+    if options.session_id:
+        plan = msgspec.structs.replace(plan, session=options.session_id)
     rename_process(COMMANDS[plan.agent], "demo", plan.name)
     sys.exit(live(plan, place, None, options.prompt if options.resume else ""))
 
