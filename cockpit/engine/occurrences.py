@@ -55,8 +55,10 @@ class Act(Protocol):
 class Bench(Protocol):
     """Where scripts run; slow, called in threads."""
 
-    held: str
-    """What holds a script: `sandlock`, `bubblewrap`; empty where nothing does."""
+    @property
+    def held(self) -> str:
+        """What holds a script: `sandlock`, `bubblewrap`; empty where nothing does."""
+        ...
 
     def act(self, script: Script, workspace: Path, date: str, limit_ms: int, *, dry: bool) -> Act:
         """Runs it on the workspace; `dry` must leave nothing of it."""

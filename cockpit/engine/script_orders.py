@@ -44,7 +44,7 @@ class ScriptOrders:
         scripts: Scripts,
         making: Making,
         occurrences: Occurrences,
-        held: str,
+        held: Callable[[], str],
         now: Callable[[], int],
     ) -> None:
         self._scripts = scripts
@@ -134,7 +134,7 @@ class ScriptOrders:
             proposed=entry.proposed,
             next=self._next(entry),
             running=self._scripts.is_busy(entry.name),
-            sandbox=self._held,
+            sandbox=self._held(),
             last=runs[-1] if runs else None,
             savings=savings(runs, costs, costs_of_agent),
             month_nano=entry.month_nano,

@@ -19,7 +19,16 @@ from cockpit.architect.blobs import Blobs
 from cockpit.architect.broker import Broker, Live
 from cockpit.architect.replay import judged, scene, tell, unplayable
 from cockpit.architect.result import Said, within
-from cockpit.architect.sandbox import PYTHON_FLAGS, Cell, Ended, Limits, Sandbox, python
+from cockpit.architect.sandbox import (
+    PYTHON_FLAGS,
+    Cell,
+    Ended,
+    Limits,
+    Sandbox,
+    best,
+    python,
+    why_none,
+)
 from cockpit.architect.stage import Content
 from cockpit.core.script import EXIT_BUG, EXIT_DENIED, Capabilities, Script
 from cockpit.core.trace import Trace
@@ -110,22 +119,30 @@ class Workbench:
     def __init__(
         self,
         blobs: Blobs,
-        sandbox: Sandbox | None,
+        sandbox: Callable[[], Sandbox | None] = best,
         *,
-        why_none: str = "",
         secrets: Secrets = lambda _: None,
     ) -> None:
-        self.held = sandbox.kind if sandbox is not None else ""
+        """`sandbox` is asked when one is needed: the first time takes a moment."""
         self._blobs = blobs
-        self._sandbox = sandbox
-        self._why_none = why_none
+        self._find = sandbox
         self._secrets = secrets
+
+    @property
+    def _sandbox(self) -> Sandbox | None:
+        return self._find()
+
+    @property
+    def held(self) -> str:
+        """What holds a script here: `sandlock`, `bubblewrap`; empty where nothing does."""
+        sandbox = self._sandbox
+        return sandbox.kind if sandbox is not None else ""
 
     # --- beside the agent
 
     def beside(self, script: Script, trace: Trace, limit_ms: int) -> Beside:  # noqa: ARG002
         """Runs it in a copy of the world that the agent's run began in; nothing of it stays."""
-        refusal = self._why_none if self._sandbox is None else unplayable(trace, self._blobs)
+        refusal = why_none() if self._sandbox is None else unplayable(trace, self._blobs)
         if self._sandbox is None or refusal:
             return Beside(Said(EXIT_DENIED, stderr=refusal), comparable=False)
         [played] = stage.play([scene(script, trace, self._blobs)], self._blobs, self._sandbox)

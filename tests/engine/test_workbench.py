@@ -1,7 +1,6 @@
 """A script at work: what it leaves, what it cannot reach, and what never gets into the workspace."""
 
 import os
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,7 +30,7 @@ MAY = Capabilities(read=("data/*",), write=("reports/*.md",))
 
 @pytest.fixture
 def bench():
-    return Workbench(Blobs(), best())
+    return Workbench(Blobs())
 
 
 @pytest.fixture
@@ -115,7 +114,10 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(bench, workspac
     (workspace / "reports").mkdir()
     (workspace / "reports" / "a.md").write_text("old")
     script = Script(
-        task="t", purpose="p", source=HEAD + 'write("reports/a.md", "new"); done()', capabilities=MAY
+        task="t",
+        purpose="p",
+        source=HEAD + 'write("reports/a.md", "new"); done()',
+        capabilities=MAY,
     )
     run = bench.act(script, workspace, "2026-11-23", 20_000, dry=False)
     (workspace / "reports" / "a.md").write_text("the operator's")
@@ -126,7 +128,13 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(bench, workspac
 def test_it_sees_what_it_declared_and_nothing_else(bench, workspace, tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("sk-very-secret")
-    tries = [str(secret), str(workspace / "private.txt"), "private.txt", "/etc/passwd", "/proc/1/environ"]
+    tries = [
+        str(secret),
+        str(workspace / "private.txt"),
+        "private.txt",
+        "/etc/passwd",
+        "/proc/1/environ",
+    ]
     body = f"""
 found = []
 for path in {tries!r}:
@@ -213,15 +221,21 @@ write("reports/a.md", " ".join(tried)); done()
 def test_the_broker_asks_only_declared_hosts_and_adds_the_secret_outside(workspace, door):
     host = f"127.0.0.1:{door.port}"
     may = Capabilities(
-        hosts=(f"{host}/v1/*",), methods=("GET",), write=("reports/*.md",), secrets=("TOKEN@127.0.0.1",)
+        hosts=(f"{host}/v1/*",),
+        methods=("GET",),
+        write=("reports/*.md",),
+        secrets=("TOKEN@127.0.0.1",),
     )
-    bench = Workbench(Blobs(), best(), secrets={"TOKEN": "sk-broker", "OTHER": "sk-other"}.get)
-    body = ASK + f"""
+    bench = Workbench(Blobs(), secrets={"TOKEN": "sk-broker", "OTHER": "sk-other"}.get)
+    body = (
+        ASK
+        + f"""
 told = [ask("http://{host}/v1/visits", Authorization="Bearer {{{{secret:TOKEN}}}}"),
         ask("http://{host}/admin"), ask("http://example.com/v1/visits"),
         ask("http://{host}/v1/x", Authorization="{{{{secret:OTHER}}}}")]
 write("reports/a.md", "\\n".join(each.splitlines()[0] for each in told)); done()
 """
+    )
     run, verdict, against = act(bench, workspace, body, may)
     assert (verdict.ending, against) == ("done", ""), run.said
     statuses = [line.split()[1] for line in report(workspace).splitlines()]
@@ -238,7 +252,7 @@ def test_a_dry_run_says_so_to_the_script_and_leaves_nothing(bench, workspace):
 
 
 def test_without_a_sandbox_it_still_has_no_environment_and_an_end(workspace):
-    bench = Workbench(Blobs(), None)
+    bench = Workbench(Blobs(), lambda: None)
     assert bench.held == ""
     os.environ["A_KEY_OF_THE_ENGINE"] = "sk-9137"
     try:
@@ -249,5 +263,7 @@ def test_without_a_sandbox_it_still_has_no_environment_and_an_end(workspace):
         del os.environ["A_KEY_OF_THE_ENGINE"]
     assert (verdict.ending, against) == ("done", "")
     assert "A_KEY_OF_THE_ENGINE" not in report(workspace)
-    _, verdict, against = act(bench, workspace, 'write("x.md", "x"); out.clear(); done(skipped=["x"])')
+    _, verdict, against = act(
+        bench, workspace, 'write("x.md", "x"); out.clear(); done(skipped=["x"])'
+    )
     assert "x.md, which it may not" in against
