@@ -40,6 +40,10 @@ WIRES = ("anthropic", "chat", "responses", "gemini", "ollama")
     "--upstream", "upstreams", multiple=True, metavar="DIALECT=URL",
     help=f"Send this run's calls elsewhere; a dialect is one of {', '.join(WIRES)}.",
 )  # fmt: skip
+@click.option(
+    "--channel/--no-channel", default=True, show_default=True,
+    help="Drive a headless agent by its own protocol: say and stop reach it directly.",
+)  # fmt: skip
 @click.option("--detach", is_flag=True, help="Do not wait: print the run's id.")
 @click.option("--json", "as_json", is_flag=True, help="With --detach: id, agent, wires as JSON.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -54,6 +58,7 @@ def run(
     at_zero: AtZero,
     project: str,
     upstreams: tuple[str, ...],
+    channel: bool,
     detach: bool,
     as_json: bool,
     command: tuple[str, ...],
@@ -75,6 +80,7 @@ def run(
         "upstreams": dict(map(_upstream, upstreams)),
         "terminal": _terminal(detach),
         "input": not detach and not sys.stdin.isatty(),
+        "channel": channel,
     }
 
     async def begun(client: Client) -> dict[str, Any]:

@@ -98,7 +98,8 @@ class RunGoverned(Event, frozen=True, tag="run_governed"):
 
     `token` is the SHA-256 of the token in its URL, in hex; the token itself is kept nowhere.
     `purse` is the ledger's scope that its calls are paid from. `upstreams` are the operator's
-    choices of where its calls go, each `DIALECT=URL` or `DIALECT=PROVIDER`.
+    choices of where its calls go, each `DIALECT=URL` or `DIALECT=PROVIDER`. `channel` is the agent's
+    own protocol by which it is driven, empty where there are only signals and the gateway.
     """
 
     agent: str
@@ -107,6 +108,7 @@ class RunGoverned(Event, frozen=True, tag="run_governed"):
     token: str
     purse: str
     upstreams: tuple[str, ...] = ()
+    channel: str = ""
 
 
 class SessionLinked(Event, frozen=True, tag="session_linked"):
@@ -358,10 +360,11 @@ class StopRequested(Event, frozen=True, tag="stop_requested"):
 
 
 class StopClimbed(Event, frozen=True, tag="stop_climbed"):
-    """The stop went a rung up the ladder."""
+    """The stop went a rung up the ladder; `channel` when the agent's own protocol did it, no signal."""
 
     rung: Rung
     pids: tuple[int, ...] = ()
+    channel: str = ""
 
 
 class RunStopped(Event, frozen=True, tag="run_stopped"):

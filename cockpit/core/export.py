@@ -77,6 +77,7 @@ def _governed(run: Run) -> dict[str, Any] | None:
     return {
         "session": run.session,
         "sessions": list(run.sessions),
+        "channel": run.channel,
         "paused_since": run.paused or None,
         "refused": run.refused,
         "windows": {name: round(each.percent, 1) for name, each in run.windows.items()},

@@ -32,8 +32,9 @@ def notice_of(event: e.Event) -> Notice | None:  # noqa: C901 (one case an event
             return Notice(event.at, event.run, f"{ruling} is used up: {action}", "error")
         case e.StopRequested(mode=mode, by=by):
             return Notice(event.at, event.run, f"{mode} requested by {by}", "warning")
-        case e.StopClimbed(rung=rung) if rung != "census":
-            return Notice(event.at, event.run, f"stopping: {rung}", "warning")
+        case e.StopClimbed(rung=rung, channel=channel) if rung != "census":
+            how = f"{rung} by {channel}" if channel else rung
+            return Notice(event.at, event.run, f"stopping: {how}", "warning")
         case e.RunStopped(took_ms=took):
             return Notice(event.at, event.run, f"stopped, no survivor, {took / 1000:.2f} s")
         case e.StopFailed(pids=pids, reason=reason):

@@ -171,6 +171,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warned: int = 0
     stopping: Stopping | None = None
     purse: str = ""
+    channel: str = ""
     windows: dict[str, PlanWindow] = {}
     sessions: tuple[str, ...] = ()
     composition: Composition = Composition()

@@ -20,6 +20,7 @@ def _governed(run: Run, event: e.RunGoverned) -> Run:
         titled=bool(event.name) or run.titled,
         project=event.project,
         purse=event.purse,
+        channel=event.channel,
         authority="wire",
     )
 

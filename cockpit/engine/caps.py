@@ -84,15 +84,23 @@ class Caps:
                 self._ask(event.run, reason)
 
     def refused(self, event: e.HoldRefused) -> None:
-        """The door refused a call that a scope could not bear."""
+        """The door refused a call that a cap could not bear."""
         governed = self._governed.get(event.run)
+        reason = event.reason
+        if reason.startswith(_deferred(event.run)):
+            reason = reason.removeprefix(_deferred(event.run)).partition(". ")[0]
         match governed.at_cap if governed is not None else "defer":
             case "halt":
-                self._halt(event.run, event.reason)
+                self._halt(event.run, reason)
             case "ask":
-                self._ask(event.run, event.reason, event.scope)
+                self._ask(event.run, reason, event.scope)
             case _:
-                self._defer(event.run, event.reason)
+                self._defer(event.run, reason)
+
+    def is_shut(self, name: str) -> bool:
+        """Whether the door refuses for a cap that no ledger holds; an agent may end right after that."""
+        governed = self._governed.get(name)
+        return governed is not None and governed.refused.startswith(_deferred(name))
 
     def left(self, name: str) -> None:
         """A call has just left; one that would cross a cap on turns is refused from now on."""
@@ -159,8 +167,12 @@ class Caps:
         task.add_done_callback(self._tasks.discard)
 
 
+def _deferred(name: str) -> str:
+    return f"cockpit: {name} is deferred: "
+
+
 def _sentence(name: str, reason: str) -> str:
     return (
-        f"cockpit: {name} is deferred: {reason}. Nothing was sent."
+        f"{_deferred(name)}{reason}. Nothing was sent."
         f" To go on: cockpit budget {name} --money … (or --time, --tokens, --turns)"
     )

@@ -1,5 +1,7 @@
 """Runs that cockpit starts: each behind the gateway, below a runner, paid from a purse of its own."""
 
+import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -14,7 +16,7 @@ from cockpit.agents.launch.recipe import Launch, Recipe
 from cockpit.agents.launch.registry import recipe
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet, Run
-from cockpit.engine import records, wanted
+from cockpit.engine import drivers, records, wanted
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.caps import Caps
 from cockpit.engine.evidence import Witness
@@ -35,8 +37,12 @@ from cockpit.journal import paths
 from cockpit.journal.ledger import Ledger
 from cockpit.journal.settings import Settings
 
-ASKS = (sys.executable, "-m", "cockpit.cli.hook")
+ASKS = (sys.executable, "-P", "-m", "cockpit.cli.hook")
+LEAVE_SECONDS = 1.5
+"""So long an agent that was interrupted by its own protocol may take to leave by itself."""
 GO_ON = "Go on where you stopped: the budget was raised."
+
+log = logging.getLogger(__name__)
 
 
 class GovernError(Exception):
@@ -90,6 +96,7 @@ class Governance:
         self._named = named
         self._now = now
         self._started: dict[str, _Started] = {}
+        self._said: set[asyncio.Task[None]] = set()
 
     # --- beginning
 
@@ -124,12 +131,13 @@ class Governance:
         token, digest = new_token()
         launched = wanted.launch(wish, maker, run, self._gateway.run_url(token), ASKS)
         ways = wanted.ways(wish, launched, self._settings.providers)
+        plan = wanted.channel(wish, launched)
         governed = self._at_the_door(run, maker, digest, wish.project, ways, wish.environment)
         self._record(
             e.RunGoverned(
                 run=run, at=self._now(), agent=maker.agent, name=_called(wish, maker),
                 project=wish.project, token=digest, purse=f"run:{run}",
-                upstreams=wanted.choices(wish, launched),
+                upstreams=wanted.choices(wish, launched), channel=plan.kind if plan else "",
             )
         )  # fmt: skip
         self._started[run] = _Started(wish, maker)
@@ -262,10 +270,25 @@ class Governance:
         if known is None:
             return None
 
-        async def first(_: Mode) -> None:
+        async def first(mode: Mode) -> None:
             self.shut(run, "cockpit: stopped by the operator")
+            if mode == "stop":
+                await self._interrupt(run)
 
         return Held(known.target, known.hand, first)
+
+    async def _interrupt(self, run: str) -> None:
+        """By the agent's own protocol; whoever does not confirm that at once is signalled."""
+        channel, rein = self._fleet().runs[run].channel, self._runners.rein(run)
+        if not channel or rein is None:
+            return
+        try:
+            at = await drivers.interrupted(records.channel_of(run))
+        except drivers.DriverError as error:
+            log.info("%s was not interrupted by %s: %s", run, channel, error)
+            return
+        self._record(e.StopClimbed(run=run, at=at, rung="interrupt", channel=channel))
+        await asyncio.wait((rein.ended,), timeout=LEAVE_SECONDS)
 
     def shut(self, run: str, sentence: str) -> None:
         """No further call, no open stream, no tool call that waits for a yes."""
@@ -318,13 +341,17 @@ class Governance:
         except (ValueError, SpawnError, OSError) as error:
             raise GovernError(str(error)) from error
 
-    def say(self, run: Run, text: str) -> str:
+    async def say(self, run: Run, text: str) -> str:
         """The channel that takes the operator's word.
+
+        While calls are held the gateway is the nearest: its note goes with the next one to leave.
 
         Raises:
             GovernError: when there is none.
         """
         governed = self._live(run)
+        if run.channel and not governed.paused and await self._say_to_agent(run, text):
+            return run.channel
         rein, started = self._runners.rein(run.id), self._started.get(run.id)
         at = self._now()
         if run.phase == "waiting" and rein is not None and started and started.wish.terminal:
@@ -337,6 +364,38 @@ class Governance:
             e.RunSteered(run=run.id, at=at, text=text, channel=channel, delivered=delivered)
         )
         return channel
+
+    async def _say_to_agent(self, run: Run, text: str) -> bool:
+        """Whether the agent took the word by its own protocol."""
+        try:
+            line = await drivers.Line.open(records.channel_of(run.id), do="say", text=text)
+            at = await line.told("taken", drivers.TAKEN_SECONDS)
+        except drivers.DriverError as error:
+            log.info("%s takes no word by %s: %s", run.id, run.channel, error)
+            return False
+        self._record(e.RunSteered(run=run.id, at=at, text=text, channel=run.channel))
+        task = asyncio.create_task(self._until_delivered(run, text, line))
+        self._said.add(task)
+        task.add_done_callback(self._said.discard)
+        return True
+
+    async def _until_delivered(self, run: Run, text: str, line: drivers.Line) -> None:
+        """Tells when the model got it; what the agent drops goes by the gateway while that is open."""
+        channel, delivered = run.channel, 0
+        try:
+            delivered = await line.told("delivered")
+        except drivers.DriverError:
+            governed = self._governed.get(run.id)
+            if governed is None or governed.refused:
+                return
+            governed.say(text)
+            channel = "gateway"
+        finally:
+            line.close()
+        at = self._now()
+        self._record(
+            e.RunSteered(run=run.id, at=at, text=text, channel=channel, delivered=delivered)
+        )
 
     def answer(self, run: Run, tool: str, *, allowed: bool) -> None:
         """Decides on what waits.

@@ -224,7 +224,7 @@ class Helm:
         match event:
             case e.HoldRefused(scope=scope):
                 self._hold_refused(event)
-                if scope:
+                if scope or self._caps.is_shut(event.run):
                     self._caps.refused(event)
             case e.SessionNamed(run=run, session=session):
                 self._linking.named(run, session)

@@ -81,7 +81,7 @@ class Orders:
             raise RequestError("say needs a text")
         run = self._named_run(request.get("run"))
         with _refusals():
-            return msgspec.json.encode(self._governance.say(run, text))
+            return msgspec.json.encode(await self._governance.say(run, text))
 
     async def _answer(self, request: dict[str, Any]) -> bytes:
         run, tool = self._named_run(request.get("run")), str(request.get("tool") or "")

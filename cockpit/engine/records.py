@@ -118,6 +118,15 @@ def socket_of(run: str) -> Path:
     return directory() / f"{named(run)}.sock"
 
 
+def channel_of(run: str) -> Path:
+    """Where the driver of the run's agent listens, if it has one.
+
+    Raises:
+        ValueError: for what cannot be the name of such a run.
+    """
+    return directory() / f"{named(run)}.chan"
+
+
 def write(record: Record) -> None:
     """Makes the record durable: it is on the disk when this returns."""
     place = directory()
@@ -181,7 +190,7 @@ def end(run: str) -> End | None:
 def forget(run: str) -> None:
     """Removes every file of the run."""
     place = directory()
-    for ending in ("json", "tree", "end", "sock", "json.new", "tree.new", "end.new"):
+    for ending in ("json", "tree", "end", "sock", "chan", "json.new", "tree.new", "end.new"):
         path = place / f"{run}.{ending}"
         if path.exists():
             path.unlink(missing_ok=True)

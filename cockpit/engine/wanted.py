@@ -2,16 +2,21 @@
 
 import os
 import secrets
+import shutil
+import sys
 from base64 import b32encode
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch.recipe import Door, Launch, Recipe
 from cockpit.agents.launch.registry import recipe, recipe_for
 from cockpit.core.budget import Budget
+from cockpit.engine import records
 from cockpit.engine.reins import Spec
 from cockpit.gateway.providers import Upstream, upstreams
 from cockpit.gateway.wire.dialect import DialectName
@@ -19,6 +24,7 @@ from cockpit.journal import paths
 from cockpit.journal.providers import KeySource, ProviderSettings
 
 NAME_BYTES = 5
+DRIVER = (sys.executable, "-P", "-m", "cockpit.agents.channels")
 
 
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +32,8 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
 
     `environment` is the operator's whole one and stays in memory. `terminal` are rows and columns
     of a terminal that is about to attach, None for pipes; `input` tells whether something will be
-    piped in. `upstreams` are URLs or names of providers by dialect.
+    piped in. `upstreams` are URLs or names of providers by dialect. `channel` allows the agent's own
+    control protocol in the place of its headless command.
     """
 
     command: tuple[str, ...]
@@ -39,6 +46,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     upstreams: dict[str, str] = {}
     terminal: tuple[int, int] | None = None
     input: bool = False
+    channel: bool = True
 
     def check(self) -> None:
         """Raises ValueError for what cannot be started."""
@@ -108,16 +116,35 @@ def launch(wanted: Wanted, maker: Recipe, run: str, url: str, asks: tuple[str, .
     return maker.launch(wanted.command, door, wanted.environment)
 
 
-def spec(wanted: Wanted, run: str, launched: Launch, argv: tuple[str, ...] | None = None) -> Spec:
-    """What the runner is told. `argv` replaces the command of the launch."""
+def channel(wanted: Wanted, launched: Launch) -> Plan | None:
+    """How the agent is driven over its own protocol; None for its command as it stands."""
+    plan = launched.channel
+    if plan is None or not wanted.channel or (wanted.input and not plan.takes_input):
+        return None
+    place = Path(wanted.cwd) / plan.argv[0] if "/" in plan.argv[0] else plan.argv[0]
+    found = shutil.which(place, path=wanted.environment.get("PATH", os.defpath))
+    return plan if found else None  # who is not there says so best itself
+
+
+def spec(wanted: Wanted, run: str, launched: Launch) -> Spec:
+    """What the runner is told."""
+    argv, files = launched.argv, dict(launched.files)
+    plan = channel(wanted, launched)
+    if plan is not None:
+        path = scratch_of(run) / "channel.json"
+        plan = replace(
+            plan, socket=str(records.channel_of(run)), takes_input=plan.takes_input and wanted.input
+        )
+        files[path] = msgspec.json.encode(plan)
+        argv = (*DRIVER, str(path))
     return Spec(
         run=run,
-        argv=argv or launched.argv,
+        argv=argv,
         cwd=wanted.cwd,
         environment=_environment(wanted.environment, launched.environment, run),
         size=wanted.terminal,
         stdin="pipe" if wanted.terminal or wanted.input else "null",
-        files=launched.files,
+        files=files,
         awaited=wanted.terminal is not None or wanted.input,
     )
 

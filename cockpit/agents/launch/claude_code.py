@@ -6,19 +6,22 @@ the terminal. Without a key, a login is left as it is: it is sent to the base UR
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch import hooks, layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch
 from cockpit.agents.launch.words import (
+    Command,
     Part,
     grammar,
     has,
     listed,
+    only,
     parse,
     plain,
     split,
@@ -56,6 +59,24 @@ OTHER_DOORS = (
     "CLAUDE_CODE_USE_MANTLE",
 )
 CONTINUES = ("-c", "--continue", "-r", "--resume", "--from-pr")
+SPEAKS = (
+    "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
+    "--replay-user-messages",
+)  # fmt: skip
+NOT_SPOKEN = listed(
+    "--input-format --output-format --json-schema --debug-file --environment --from-pr"
+    " --permission-prompts --permission-prompt-tool --prompt-suggestions"
+    " --remote-control --remote-control-session-name-prefix -w --worktree -d --debug"
+)
+SPOKEN = (
+    RULES.values | RULES.several | RULES.perhaps
+    | listed(
+        "-p --print -c --continue --fork-session --bare --safe-mode --dangerously-skip-permissions"
+        " --allow-dangerously-skip-permissions --disable-slash-commands --no-session-persistence"
+        " --strict-mcp-config --exclude-dynamic-system-prompt-sections --no-chrome --"
+    )
+) - NOT_SPOKEN  # fmt: skip
+"""The options of `claude -p` that mean the same over stream-json."""
 UNHOOKED = ("--bare", "--safe-mode")
 KEYS = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
 
@@ -94,6 +115,7 @@ class ClaudeCode:
             own,
             {"anthropic": elsewhere.rstrip("/")} if elsewhere else {},
             {"anthropic": key} if key and not own else {},
+            _channel(command, parts, ours),
         )
 
     def resume(self, argv: Sequence[str], session: str, prompt: str) -> tuple[str, ...] | None:
@@ -105,6 +127,23 @@ class ClaudeCode:
         options = written(part for part in kept if part.option)
         said = ("--", prompt) if prompt else ()
         return command.again(("--resume", session, *options, *said))
+
+
+def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
+    """`claude -p PROMPT` and nothing that stream-json would not do."""
+    words = plain(parts)
+    if not has(parts, "-p", "--print") or len(words) > 1 or not only(parts, SPOKEN):
+        return None
+    if words[:1] and words[0] in COMMANDS:
+        return None
+    options = [part for part in without(parts, "-p", "--print", "--") if part.option]
+    return Plan(
+        "stream-json",
+        command.again(written(parts), ours),
+        command.again((*SPEAKS, *written(options)), ours),
+        prompt=words[0] if words else "",
+        takes_input=True,
+    )
 
 
 def _users_settings(outer: Mapping[str, str]) -> dict[str, str]:

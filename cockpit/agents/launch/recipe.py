@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from cockpit.agents.channels.plan import Plan
+
 Wire = Literal["anthropic", "chat", "responses", "gemini", "ollama"]
 
 DUMMY_KEY = "cockpit-dummy-key"
@@ -39,7 +41,8 @@ class Launch(Struct, frozen=True):
     choose it. `own_login` tells that the agent may bring its own login (an OAuth subscription),
     which is passed through. `upstreams` are the URLs where the operator's own configuration sent
     this agent's calls, where it is not the vendor's. `keys` names the variables of the operator's environment that held the keys which
-    the dummy stands for.
+    the dummy stands for. `channel` does the same over the agent's own control protocol, where that can
+    be reproduced with all of the operator's flags.
     """
 
     argv: tuple[str, ...]
@@ -50,6 +53,7 @@ class Launch(Struct, frozen=True):
     own_login: bool = False
     upstreams: Mapping[Wire, str] = {}
     keys: Mapping[Wire, str] = {}
+    channel: Plan | None = None
 
 
 class Recipe(Protocol):

@@ -244,6 +244,11 @@ def without(parts: Iterable[Part], *options: str) -> list[Part]:
     return [part for part in parts if part.option not in options]
 
 
+def only(parts: Iterable[Part], known: Collection[str]) -> bool:
+    """Whether every option is one of these; of others nobody knows what follows them."""
+    return all(part.option in known for part in parts if part.option)
+
+
 def plain(parts: Iterable[Part]) -> list[str]:
     """The words that are no options."""
     return [part.raw[0] for part in parts if not part.option]
