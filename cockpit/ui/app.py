@@ -237,6 +237,25 @@ class CockpitApp(App[None]):
 
         self.push_screen(CapsScreen())
 
+    def action_tasks(self) -> None:
+        """Show the tasks that repeat."""
+        from cockpit.ui.screens.tasks import TasksScreen
+
+        if not any(isinstance(screen, TasksScreen) for screen in self.screen_stack):
+            self.push_screen(TasksScreen(self.settings))
+
+    def open_shelf(self) -> None:
+        """Show the scripts."""
+        from cockpit.ui.screens.shelf import ShelfScreen
+
+        self.push_screen(ShelfScreen(self.settings))
+
+    def open_script(self, name: str) -> None:
+        """Show a script for review."""
+        from cockpit.ui.screens.review import ReviewScreen
+
+        self.push_screen(ReviewScreen(self.settings, name))
+
     # --- commands
 
     async def action_command(self, id_: str) -> None:

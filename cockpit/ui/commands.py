@@ -7,6 +7,18 @@ from typing import Literal
 from msgspec import Struct
 from textual.binding import Binding
 
+from cockpit.ui.adopting import (
+    needs_active,
+    needs_buildable,
+    needs_difference,
+    needs_living,
+    needs_reviewable,
+    needs_runnable,
+    needs_schedulable,
+    needs_script,
+    needs_task,
+    needs_watchable,
+)
 from cockpit.ui.situation import (
     Situation,
     needs_budget,
@@ -18,8 +30,9 @@ from cockpit.ui.situation import (
     needs_run,
 )
 
-Where = Literal["app", "live", "fleet", "run", "spend"]
-"""The screen that has a command; `live` is every screen that shows runs."""
+Where = Literal["app", "every", "live", "fleet", "run", "spend", "tasks", "shelf", "review"]
+"""The screen that has a command; `live` is every screen that shows runs, `every` also those of scripts."""
+_OF_SCRIPTS: tuple[Where, ...] = ("tasks", "shelf", "review")
 
 
 class Command(Struct, frozen=True):
@@ -79,7 +92,7 @@ COMMANDS: tuple[Command, ...] = (
         "Kill every run that has a process; asks for the same key again within 3 s.",
         "app.panic",
         footer="stop all",
-        where="live",
+        where="every",
     ),
     Command(
         "run.pause",
@@ -166,14 +179,16 @@ COMMANDS: tuple[Command, ...] = (
         footer="sort",
     ),
     Command("table.clear", "escape", "Clear", "Take filter and marks away.", "clear"),
-    Command("cursor.down", "j,down", "Down", "The next run or entry.", "move(1)", where="live"),
-    Command("cursor.up", "k,up", "Up", "The run or entry before.", "move(-1)", where="live"),
     Command(
-        "cursor.page_down", "pagedown", "Page down", "A page further.", "page(1)", where="live"
+        "cursor.down", "j,down", "Down", "The next run, entry or line.", "move(1)", where="every"
     ),
-    Command("cursor.page_up", "pageup", "Page up", "A page back.", "page(-1)", where="live"),
-    Command("cursor.first", "g,home", "First", "The first run or entry.", "go(0)", where="live"),
-    Command("cursor.last", "G,end", "Last", "The last run or entry.", "go(-1)", where="live"),
+    Command("cursor.up", "k,up", "Up", "The one before.", "move(-1)", where="every"),
+    Command(
+        "cursor.page_down", "pagedown", "Page down", "A page further.", "page(1)", where="every"
+    ),
+    Command("cursor.page_up", "pageup", "Page up", "A page back.", "page(-1)", where="every"),
+    Command("cursor.first", "g,home", "First", "The first of them.", "go(0)", where="every"),
+    Command("cursor.last", "G,end", "Last", "The last of them.", "go(-1)", where="every"),
     Command("pane.fleet", "1", "Fleet pane", "Show or hide the table.", "pane('fleet')"),
     Command(
         "pane.focus", "2", "Focus pane", "Show or hide the run under the cursor.", "pane('focus')"
@@ -187,6 +202,231 @@ COMMANDS: tuple[Command, ...] = (
         "app.spend",
         where="app",
         footer="spend",
+    Command(
+        "screen.tasks",
+        "t",
+        "Tasks and scripts",
+        "Tasks that repeat, what they cost, and which of them a script could do; behind it the shelf of scripts.",
+        "app.tasks",
+        footer="tasks",
+    ),
+    Command(
+        "tasks.back",
+        "escape",
+        "Back",
+        "Out of the task, then out of the screen.",
+        "back",
+        where="tasks",
+        footer="back",
+    ),
+    Command(
+        "tasks.open",
+        "enter",
+        "Open",
+        "All that is known of the task; of one that has a script, the script.",
+        "open",
+        where="tasks",
+        footer="open",
+        refusal=needs_task,
+    ),
+    Command(
+        "tasks.build",
+        "b",
+        "Build a script",
+        "Compile a script from the task's runs and prove it on them; nothing of it acts before you approve it.",
+        "build",
+        where="tasks",
+        footer="build",
+        refusal=needs_buildable,
+    ),
+    Command(
+        "tasks.shelf",
+        "tab",
+        "Shelf",
+        "The scripts, and back.",
+        "shelf",
+        where="tasks",
+        footer="shelf",
+    ),
+    Command(
+        "shelf.back",
+        "escape,tab",
+        "Back",
+        "Out of the script's sheet, then back to the tasks.",
+        "back",
+        where="shelf",
+        footer="back",
+    ),
+    Command(
+        "shelf.open",
+        "enter",
+        "Review",
+        "Read the script, where its values come from, what proves it, what it may touch.",
+        "open",
+        where="shelf",
+        footer="review",
+        refusal=needs_script,
+    ),
+    Command(
+        "shelf.sheet",
+        "space",
+        "Sheet",
+        "Schedule, results and savings in full, on a screen without room for them.",
+        "sheet",
+        where="shelf",
+        refusal=needs_script,
+    ),
+    Command(
+        "shelf.dry_run",
+        "d",
+        "Dry run",
+        "Run it now without effect, and say what it would have written.",
+        "run(True)",
+        where="shelf",
+        footer="dry run",
+        refusal=needs_runnable,
+    ),
+    Command(
+        "shelf.run",
+        "r",
+        "Run now",
+        "Run it now, as its schedule would; asks first.",
+        "run(False)",
+        where="shelf",
+        footer="run",
+        refusal=needs_active,
+    ),
+    Command(
+        "shelf.schedule",
+        "c",
+        "Schedule",
+        "When it runs by itself: five fields as in a crontab, none takes the schedule away.",
+        "schedule",
+        where="shelf",
+        footer="schedule",
+        refusal=needs_schedulable,
+    ),
+    Command(
+        "shelf.retire",
+        "R",
+        "Retire",
+        "Give the task back to the agent for good; asks first.",
+        "retire",
+        where="shelf",
+        footer="retire",
+        refusal=needs_living,
+    ),
+    Command(
+        "review.back",
+        "escape",
+        "Back",
+        "Out of the whole source or the difference, then out of the review.",
+        "back",
+        where="review",
+        footer="back",
+    ),
+    Command(
+        "review.approve",
+        "a",
+        "Approve",
+        "Say yes to exactly this content; asks first, and says what it may touch.",
+        "approve",
+        where="review",
+        footer="approve",
+        refusal=needs_reviewable,
+    ),
+    Command(
+        "review.shadow",
+        "s",
+        "Shadow only",
+        "Let it run beside the agent, without effect, until it has agreed often enough.",
+        "shadow",
+        where="review",
+        footer="shadow only",
+        refusal=needs_watchable,
+    ),
+    Command(
+        "review.refuse",
+        "r",
+        "Refuse",
+        "Say no, with a reason; the task stays the agent's.",
+        "refuse",
+        where="review",
+        footer="refuse",
+        refusal=needs_living,
+    ),
+    Command(
+        "review.edit",
+        "e",
+        "Edit",
+        "Open a copy in $EDITOR. What you change has another hash: its approval is gone and the gates judge it anew.",
+        "edit",
+        where="review",
+        footer="edit",
+        refusal=needs_living,
+    ),
+    Command(
+        "review.verify",
+        "v",
+        "Prove again",
+        "Put it through all gates once more.",
+        "verify",
+        where="review",
+        refusal=needs_living,
+    ),
+    Command(
+        "review.hole",
+        "n,right,l",
+        "Next value",
+        "The next value that differs between runs, and where it comes from.",
+        "hole(1)",
+        where="review",
+        footer="value",
+    ),
+    Command(
+        "review.hole_before",
+        "N,left,h",
+        "Value before",
+        "The same, the other way round.",
+        "hole(-1)",
+        where="review",
+    ),
+    Command(
+        "review.difference",
+        "d",
+        "Difference",
+        "What differs from the content that was approved last.",
+        "face('difference')",
+        where="review",
+        footer="diff",
+        refusal=needs_difference,
+    ),
+    Command(
+        "review.whole",
+        "f",
+        "Whole source",
+        "All lines of the program, not only those that were made for this task.",
+        "face('whole')",
+        where="review",
+        footer="full",
+    ),
+    Command(
+        "review.pane",
+        "tab",
+        "Next pane",
+        "Program, evidence, facts.",
+        "pane(1)",
+        where="review",
+        footer="pane",
+    ),
+    Command(
+        "review.pane_before",
+        "shift+tab",
+        "Pane before",
+        "The same, the other way round.",
+        "pane(-1)",
+        where="review",
+    ),
     ),
     Command(
         "spend.back",
@@ -391,7 +631,7 @@ def bindings(where: Where) -> list[Binding]:
             priority=command.anywhere,
         )
         for command in COMMANDS
-        if command.where == where or (command.where == "live" and where != "app")
+        if belongs(command, where)
     ]
 
 
@@ -403,6 +643,16 @@ def keys_of(command: Command, remapped: Mapping[str, str]) -> list[str]:
 
 def unknown_keys(remapped: Mapping[str, str]) -> list[str]:
     """A sentence for every remapped id that is no command."""
+def belongs(command: Command, where: Where) -> bool:
+    """Whether a command is one of this screen; those of the app belong to the app alone."""
+    match command.where:
+        case "every":
+            return where != "app"
+        case "live":
+            return where not in ("app", *_OF_SCRIPTS)
+    return command.where == where
+
+
     return [
         f"keys: {id_} is no command; nearest is {get_close_matches(id_, BY_ID, 1, 0)[0]}"
         for id_ in remapped

@@ -6,7 +6,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from cockpit.ui import text
-from cockpit.ui.commands import COMMANDS, Command, keys_of
+from cockpit.ui.commands import COMMANDS, Command, belongs, keys_of
 
 if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
@@ -57,9 +57,9 @@ class Finder(Provider):
 
     def _offered(self) -> list[Command]:
         screen = self.cockpit.live_screen()
-        here = ("app", "live", screen.where if screen is not None else "")
         return [
             command
             for command in COMMANDS
-            if command.where in here and not command.id.startswith(HIDDEN)
+            if command.where == "app" or (screen is not None and belongs(command, screen.where))
+            if not command.id.startswith(HIDDEN)
         ]

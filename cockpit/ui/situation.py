@@ -1,10 +1,15 @@
 """What a command could act on, and why it does not apply: pure."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from cockpit.core.fleet import Run, State, claim
+
+if TYPE_CHECKING:  # the first paint does without them
+    from cockpit.core.script import Task
+    from cockpit.core.shelf import ShelfRow
 
 OVER: frozenset[State] = frozenset({"ended", "stopped", "halted"})
 
@@ -12,13 +17,17 @@ OVER: frozenset[State] = frozenset({"ended", "stopped", "halted"})
 class Situation(Struct, frozen=True):
     """What a command could act on. `run` is under the cursor; `targets` are it, or the marked runs.
 
-    `asking` are runs with a tool call that waits for the operator, the longest waiting first.
+    `asking` are runs with a tool call that waits for the operator, the longest waiting first. `script` is
+    under the cursor or open, or was made of the `task` there; `differs` from what was approved before.
     """
 
     now: int = 0
     run: Run | None = None
     targets: tuple[Run, ...] = ()
     asking: tuple[Run, ...] = ()
+    task: "Task | None" = None
+    script: "ShelfRow | None" = None
+    differs: bool = False
 
 
 def asking_first(runs: Sequence[Run]) -> tuple[Run, ...]:

@@ -30,6 +30,16 @@ def cells(text: str, width: int) -> list[str]:
     return lines
 
 
+def soft(text: str, width: int) -> list[str]:
+    """One line in pieces of at most `width` cells, behind a space where there is one: joined, it is the line again."""
+    pieces: list[str] = []
+    while (end := _cut(text, width)) < len(text):
+        space = text.rfind(" ", end // 2, end) + 1
+        pieces.append(text[: space or end])
+        text = text[space or end :]
+    return [*pieces, text]
+
+
 def width_of(text: str) -> int:
     """Cells the text takes."""
     return len(text) if text.isascii() else cell_len(text)

@@ -15,8 +15,11 @@ from cockpit.ui.screens.ask import AskScreen
 from cockpit.ui.screens.budget import BudgetScreen
 from cockpit.ui.screens.fleet import FleetScreen
 from cockpit.ui.screens.help import HelpScreen
+from cockpit.ui.screens.review import ReviewScreen
 from cockpit.ui.screens.run import RunScreen
+from cockpit.ui.screens.shelf import ShelfScreen
 from cockpit.ui.screens.spend import SpendScreen
+from cockpit.ui.screens.tasks import TasksScreen
 from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.lines import changes
 
@@ -210,7 +213,7 @@ async def test_extending_without_a_budget_says_why_not():
 
 async def test_help_lists_every_command():
     app = screen_on(StandIn(small()))
-    async with app.run_test(size=(140, 80)) as pilot:
+    async with app.run_test(size=(140, 160)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -319,11 +322,20 @@ def test_every_command_has_a_title_a_help_and_its_own_id():
         assert keys_of(command, {})
 
 
-@pytest.mark.parametrize("where", ["app", "fleet"])
+@pytest.mark.parametrize("where", ["app", "fleet", "tasks", "shelf", "review"])
 def test_no_key_means_two_things(where):
     keys = [binding.key for binding in bindings(where)]
     taken = [key for binding in keys for key in binding.split(",")]
     assert len(taken) == len(set(taken))
+
+
+OF = {
+    "run": RunScreen,
+    "spend": SpendScreen,
+    "tasks": TasksScreen,
+    "shelf": ShelfScreen,
+    "review": ReviewScreen,
+}
 
 
 async def test_every_command_has_an_action():
@@ -331,7 +343,7 @@ async def test_every_command_has_an_action():
     async with app.run_test(size=SIZE):
         for command in COMMANDS:
             action = command.action.partition("(")[0]
-            screen = {"run": RunScreen, "spend": SpendScreen}.get(command.where, app.screen)
+            screen = OF.get(command.where, app.screen)
             owner = app if action.startswith("app.") else screen
             assert hasattr(owner, "action_" + action.removeprefix("app.")), command.id
 

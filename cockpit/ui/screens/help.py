@@ -17,10 +17,14 @@ from cockpit.ui.text import wrap
 WIDTH, KEYS, TITLES = 108, 14, 24
 
 GROUPS = (
-    ("everywhere", ("app", "live")),
+    ("everywhere", ("app", "every")),
+    ("wherever runs are shown", ("live",)),
     ("main screen", ("fleet",)),
     ("one run", ("run",)),
     ("spend", ("spend",)),
+    ("tasks that repeat", ("tasks",)),
+    ("shelf of scripts", ("shelf",)),
+    ("review of a script", ("review",)),
 )
 LEGEND = """cockpit run -- claude (or any other agent) starts a run that can be paused, told, asked and capped
 before it spends; agents started elsewhere are watched, and stopped where their process is known.

@@ -8,7 +8,7 @@ from textual import events
 from textual.strip import Strip
 
 from cockpit.ui import text
-from cockpit.ui.commands import COMMANDS, Command, Where, keys_of
+from cockpit.ui.commands import BY_ID, COMMANDS, Command, Where, belongs, keys_of
 from cockpit.ui.palette import Palette
 from cockpit.ui.situation import Situation
 from cockpit.ui.widgets.lines import Lines, Part, strip
@@ -80,6 +80,9 @@ class Footer(Lines):
 _GIVES_WAY = (
     "read.figures",
     "screen.spend",
+    "review.whole",
+    "review.hole",
+    "review.pane",
     "spend.longer",
     "read.copy",
     "read.fold_all",
@@ -87,6 +90,7 @@ _GIVES_WAY = (
     "table.sort",
     "row.mark",
     "run.budget",
+    "screen.tasks",
     "read.search",
     "screen.commands",
     "table.filter",
@@ -96,6 +100,12 @@ _GIVES_WAY = (
     "read.fold",
     "run.say",
     "run.pause",
+    "fleet.panic",
+    "shelf.retire",
+    "shelf.run",
+    "shelf.schedule",
+    "review.edit",
+    "review.difference",
 )
 
 
@@ -106,9 +116,12 @@ def _fitting(
     shown = [
         command
         for command in COMMANDS
-        if command.footer and keys_of(command, keys) and command.where in ("app", "live", where)
+        if command.footer and keys_of(command, keys)
+        if command.where == "app" or belongs(command, where)
         if not (command.fleeting and command.refusal(situation))
     ]
+    if not belongs(BY_ID["run.interrupt"], where):
+        shown.sort(key=lambda command: command.where in ("app", "every"))
     for id_ in _GIVES_WAY:
         needed = sum(len(keys_of(command, keys)[0]) + len(command.footer) + 3 for command in shown)
         if needed - 2 <= width:

@@ -122,13 +122,13 @@ def _diff_line(line: diff.DiffLine, look: Look) -> Iterator[Line]:
     sign = _SIGNS.get(line.kind, " ")
     begun = 0
     for row in wrap.cells(line.text, room):
-        parts = _emphasized(row, begun, line.changed, palette[part])
+        parts = emphasized(row, begun, line.changed, palette[part])
         yield [*lead, (numbered, palette["track"]), (sign + " ", palette[part]), *parts]
         begun += len(row)
         numbered, sign = "     ", " "
 
 
-def _emphasized(row: str, begun: int, changed: tuple[tuple[int, int], ...], style: Style) -> Line:
+def emphasized(row: str, begun: int, changed: tuple[tuple[int, int], ...], style: Style) -> Line:
     """The row, its changed parts reversed; offsets count from the start of the unwrapped line."""
     parts: Line = []
     place = 0
