@@ -148,7 +148,7 @@ def results(jobs: list[dict[str, Any]], tell: Callable[[str], None]) -> None:
         codes = (
             [end(begin(job), job["seconds"]) for _ in range(job["times"])] if job["program"] else []
         )
-        state = git_state(job) if job["git"] else []
+        state = git_state(job) if job["git"] and not any(codes) else []
         took = round((time.monotonic() - began) * 1000)
         tell(json.dumps({"number": number, "codes": codes, "git": state, "took": took}) + "\n")
 
