@@ -4,10 +4,13 @@ These are the answers of the engine's requests `scripts` and `script`.
 """
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cockpit.core.script import GATES, Hole, Refusal, Script, Stage, Trial
 
@@ -227,13 +230,37 @@ def body_of(script: Script) -> tuple[Line, ...]:
     lines = script.source.splitlines()
     first, last = script.body if script.body != (0, 0) else (1, len(lines))
     return tuple(
-        Line(number, lines[number - 1], _holes_in(lines[number - 1], script.holes))
+        Line(number, lines[number - 1], holes_in(lines[number - 1], script.holes))
         for number in range(max(1, first), min(last, len(lines)) + 1)
     )
 
 
-def _holes_in(text: str, holes: Sequence[Hole]) -> tuple[str, ...]:
-    return tuple(hole.name for hole in holes if hole.source and hole.source in text)
+def holes_in(text: str, holes: Sequence[Hole]) -> tuple[str, ...]:
+    """The names of the holes whose values come into a line of the program."""
+    if text.lstrip().startswith(("def ", "promises(")):
+        return ()
+    return tuple(hole.name for hole in holes if _stands_in(hole.source, text))
+
+
+def _stands_in(source: str, text: str) -> bool:
+    """Whether an expression stands in the line; a form such as `, %d.%m.` may follow its code."""
+    code = source
+    while code:
+        if re.search(rf"(?<![\w.]){re.escape(code)}(?!\w)", text):
+            return True
+        code = code.rpartition(", ")[0]
+    return False
+
+
+def distinct(holes: Sequence[Hole]) -> tuple[Hole, ...]:
+    """The holes with a name of its own each."""
+    seen: Counter[str] = Counter()
+    found = []
+    for hole in holes:
+        seen[hole.name] += 1
+        count = seen[hole.name]
+        found.append(replace(hole, name=f"{hole.name} ({count})") if count > 1 else hole)
+    return tuple(found)
 
 
 def matrix_of(script: Script, trials: Sequence[Trial]) -> tuple[MatrixRow, ...]:

@@ -49,7 +49,7 @@ class Made(Struct, frozen=True):
 class Maker(Protocol):
     """Compiles and proves; both are slow and run in threads."""
 
-    def make(self, traces: Sequence[Trace], *, repairing: bool) -> Made:
+    def make(self, task: str, traces: Sequence[Trace], *, repairing: bool) -> Made:
         """A script that does what these runs did."""
         ...
 
@@ -107,7 +107,7 @@ class Making:
         if task.verdict == "no" and task.refusal is not None:
             return Built(refusal=task.refusal)
         traces = repair.speaking(await self.traces(task.runs), ())
-        made = await asyncio.to_thread(self._maker.make, traces, repairing=False)
+        made = await asyncio.to_thread(self._maker.make, task.id, traces, repairing=False)
         if made.script is None:
             return Built(refusal=made.refusal)
         entry = await self._entered(task, made.script, traces, by)
@@ -182,7 +182,7 @@ class Making:
 
     async def _mended(self, entry: Entry, broken: Script, reason: str, since: int) -> Entry:
         every = await self.traces(entry.evidence)
-        made, trials = await self._tried(repair.speaking(every, entry.superseded))
+        made, trials = await self._tried(entry.task, repair.speaking(every, entry.superseded))
         nano = made.nano
         if made.script is None or life.why_not(trials):
             before = [trace.run for trace in every if trace.began < since]
@@ -191,7 +191,7 @@ class Making:
                 fresh = repair.speaking(every, older)
                 if len(fresh) >= ENOUGH:
                     entry = replace(entry, superseded=older)
-                    made, trials = await self._tried(fresh)
+                    made, trials = await self._tried(entry.task, fresh)
                     nano += made.nano
         if nano:
             await self._scripts.paid(entry.name, Cost(self._now(), "repair", nano))
@@ -202,8 +202,8 @@ class Making:
             return await self._given_up(entry, f"{reason}; no repair yet: {life.why_not(trials)}")
         return await self._applied(entry, broken, made.script, trials)
 
-    async def _tried(self, traces: Sequence[Trace]) -> tuple[Made, tuple[Trial, ...]]:
-        made = await asyncio.to_thread(self._maker.make, traces, repairing=True)
+    async def _tried(self, task: str, traces: Sequence[Trace]) -> tuple[Made, tuple[Trial, ...]]:
+        made = await asyncio.to_thread(self._maker.make, task, traces, repairing=True)
         if made.script is None:
             return made, ()
         return made, await asyncio.to_thread(self._maker.prove, made.script, traces)

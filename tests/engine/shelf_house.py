@@ -89,7 +89,7 @@ class House:
 
     # the compiler
 
-    def make(self, traces, *, repairing):
+    def make(self, task, traces, *, repairing):
         found = self.made[0] if len(self.made) == 1 else self.made.pop(0)
         if isinstance(found, Refusal):
             return Made(refusal=found)
