@@ -7,22 +7,19 @@ that such pairs connect are ever compared as a whole, and nothing is lost by it.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import LCSseq
 
+from cockpit.architect.candidates import EFFECTS, RESOURCES, TEXT, THRESHOLD, candidates
 from cockpit.architect.profile import Profile, widened
 
-TEXT, EFFECTS, RESOURCES = 0.25, 0.35, 0.40
-THRESHOLD = 0.60
 SAME_KEY = 85.0
 SAME_WORDS = 0.90
 """Of runs that touched nothing the words alone must be alike by this."""
-BLOCKED_ABOVE = 2_000
-COMMON_SHARE = 0.05
-"""Above that many runs, a token of more than this share of them brings nobody together."""
 HOW_SHARE = 0.4
 """What a run read with tells less than what it read: `cat` or `sed` is a habit of its agent."""
 IDLE_WORDS = 0.5
@@ -61,10 +58,6 @@ class Rarity:
     def total(self, tokens: Iterable[str]) -> float:
         return sum(map(self.weight, tokens))
 
-    def common(self, token: str) -> bool:
-        """Whether so many runs have it that it brings nobody together."""
-        return self._count > BLOCKED_ABOVE and self._held[token] > COMMON_SHARE * self._count
-
 
 class Folding:
     """Names of files that no second run has, and names in folders where others loop, become `*`."""
@@ -89,68 +82,32 @@ class Folding:
 
 
 class Keys:
-    """Effect keys by number, and which of them count as equal."""
+    """Effect keys by number: those that are alike by `SAME_KEY` have the number of the most usual one."""
 
-    def __init__(self) -> None:
+    def __init__(self, profiles: Iterable[Profile]) -> None:
         self._numbers: dict[str, int] = {}
-        self._names: list[str] = []
-        self._equal: dict[tuple[int, int], bool] = {}
+        leaders: dict[str, list[str]] = defaultdict(list)
+        for key, _ in Counter(key for one in profiles for key in one.effects).most_common():
+            known = leaders[key.partition(" ")[0]]
+            found = process.extractOne(key, known, scorer=fuzz.ratio, score_cutoff=SAME_KEY)
+            if found is None:
+                known.append(key)
+            self._numbers[key] = self._numbers[found[0]] if found else len(self._numbers)
 
     def numbers(self, effects: Iterable[str]) -> tuple[int, ...]:
         """The keys as numbers."""
-        return tuple(map(self._number, effects))
-
-    def _number(self, key: str) -> int:
-        found = self._numbers.get(key)
-        if found is None:
-            found = self._numbers[key] = len(self._names)
-            self._names.append(key)
-        return found
-
-    def equal(self, one: int, other: int) -> bool:
-        if one == other:
-            return True
-        pair = (one, other) if one < other else (other, one)
-        found = self._equal.get(pair)
-        if found is None:
-            found = self._equal[pair] = self._alike(self._names[one], self._names[other])
-        return found
-
-    @staticmethod
-    def _alike(one: str, other: str) -> bool:
-        if one.partition(" ")[0] != other.partition(" ")[0]:
-            return False
-        return fuzz.ratio(one, other, score_cutoff=SAME_KEY) > 0
-
-    def neighbours(self) -> dict[int, list[int]]:
-        """For every key those that count as equal, itself included."""
-        found: dict[int, list[int]] = {number: [number] for number in self._numbers.values()}
-        for group in self._groups():
-            for place, one in enumerate(group):
-                limit = len(self._names[one]) / 0.7391  # longer ones cannot be alike by 85
-                for other in group[place + 1 :]:
-                    if len(self._names[other]) > limit:
-                        break
-                    if self.equal(one, other):
-                        found[one].append(other)
-                        found[other].append(one)
-        return found
-
-    def _groups(self) -> Iterator[list[int]]:
-        """Keys that may be alike, shortest first: of the same kind, and of many with the same start."""
-        many = len(self._names) > BLOCKED_ABOVE
-        groups: dict[str, list[int]] = defaultdict(list)
-        for name, number in self._numbers.items():
-            kind, _, target = name.partition(" ")
-            groups[f"{kind} {target[:4]}" if many else kind].append(number)
-        for group in groups.values():
-            yield sorted(group, key=lambda number: len(self._names[number]))
+        return tuple(self._numbers[key] for key in effects)
 
 
-def similarity(one: Profile, other: Profile, rarity: Rarity, keys: Keys | None = None) -> float:
-    """How alike two runs are, 0 to 1."""
-    keys = keys or Keys()
-    return _alike(_kind(one, keys, rarity), _kind(other, keys, rarity), rarity, keys)
+def similarity(one: Profile, other: Profile, among: Sequence[Profile] = ()) -> float:
+    """How alike two runs are, 0 to 1; `among` are the runs that tell what is rare."""
+    every = [one, other, *(each for each in among if each.run not in (one.run, other.run))]
+    folded = Folding(every).folded(every)
+    forms = list(folded.values())
+    rarity, keys = Rarity(forms), Keys(forms)
+    return _alike(
+        _kind(folded[one.run], keys, rarity), _kind(folded[other.run], keys, rarity), rarity
+    )
 
 
 def _kind(one: Profile, keys: Keys, rarity: Rarity) -> _Kind:
@@ -158,16 +115,26 @@ def _kind(one: Profile, keys: Keys, rarity: Rarity) -> _Kind:
     return _Kind(one.text, keys.numbers(one.effects), tokens, rarity.total(tokens), [one])
 
 
-def _alike(one: _Kind, other: _Kind, rarity: Rarity, keys: Keys) -> float:
-    text = fuzz.token_set_ratio(one.text, other.text) / 100
+def _alike(one: _Kind, other: _Kind, rarity: Rarity, least: float = 0.0) -> float:
+    """The similarity; what cannot reach `least` may come out as 0."""
     if bool(one.effects) != bool(other.effects):
-        return _idle(one, other, text, rarity)
-    work = _work(one, other, rarity, keys)
+        return _idle(one, other, _words(one, other), rarity)
+    work = RESOURCES * _resources(one, other, rarity)
     if one.effects:
-        return TEXT * text + work
+        if TEXT + EFFECTS + work < least:
+            return 0.0
+        work += EFFECTS * LCSseq.similarity(one.effects, other.effects) * 2 / (
+            len(one.effects) + len(other.effects)
+        )  # fmt: skip
+        return 0.0 if TEXT + work < least else TEXT * _words(one, other) + work
     if one.tokens or other.tokens:
-        return (TEXT * text + work) / (TEXT + RESOURCES)
+        return (TEXT * _words(one, other) + work) / (TEXT + RESOURCES)
+    text = _words(one, other)
     return text if text >= SAME_WORDS else 0.0
+
+
+def _words(one: _Kind, other: _Kind) -> float:
+    return fuzz.token_set_ratio(one.text, other.text) / 100
 
 
 def _idle(one: _Kind, other: _Kind, text: float, rarity: Rarity) -> float:
@@ -184,33 +151,10 @@ def _sources(tokens: frozenset[str]) -> frozenset[str]:
     return frozenset(token for token in tokens if not token.startswith(("out:", "fx:")))
 
 
-def _work(one: _Kind, other: _Kind, rarity: Rarity, keys: Keys) -> float:
-    """The share of similarity that effects and resources make."""
-    return EFFECTS * _effects(one.effects, other.effects, keys) + RESOURCES * _resources(
-        one, other, rarity
-    )
-
-
 def _resources(one: _Kind, other: _Kind, rarity: Rarity) -> float:
     shared = rarity.total(one.tokens & other.tokens)
     whole = one.weight + other.weight - shared
     return shared / whole if whole else 0.0
-
-
-def _effects(one: Sequence[int], other: Sequence[int], keys: Keys) -> float:
-    """Twice the longest common subsequence, for both lengths."""
-    if not one or not other:
-        return 0.0
-    if one == other:
-        return 1.0
-    row = [0] * (len(other) + 1)
-    for key in one:
-        before = 0
-        for place, against in enumerate(other, 1):
-            above = row[place]
-            row[place] = before + 1 if keys.equal(key, against) else max(above, row[place - 1])
-            before = above
-    return 2 * row[-1] / (len(one) + len(other))
 
 
 # --- all runs at once
@@ -219,11 +163,11 @@ def _effects(one: Sequence[int], other: Sequence[int], keys: Keys) -> float:
 def clusters(profiles: Sequence[Profile]) -> list[list[Profile]]:
     """The runs grouped by what they did, oldest first in each group, every run in one of them."""
     folded = Folding(profiles).folded(profiles)
-    rarity, keys = Rarity(list(folded.values())), Keys()
+    rarity, keys = Rarity(list(folded.values())), Keys(folded.values())
     kinds = _kinds(profiles, folded, keys, rarity)
     found: list[list[Profile]] = []
-    for component in _components(kinds, rarity, keys):
-        for merged in _linked([kinds[place] for place in component], rarity, keys):
+    for component in _components(kinds, rarity):
+        for merged in _linked([kinds[place] for place in component], rarity):
             members = [one for kind in merged for one in kind.members]
             found += _by_project(sorted(members, key=_moment))
     return sorted(found, key=lambda group: (-len(group), _moment(group[0])))
@@ -244,8 +188,8 @@ def _kinds(
     return list(found.values())
 
 
-def _components(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> list[list[int]]:
-    """Places of kinds that a chain of pairs which may be alike connects."""
+def _components(kinds: Sequence[_Kind], rarity: Rarity) -> list[list[int]]:
+    """Places of kinds that a chain of pairs which are alike connects."""
     parents = list(range(len(kinds)))
 
     def root(place: int) -> int:
@@ -254,9 +198,9 @@ def _components(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> list[list
             place = parents[place]
         return place
 
-    for one, other in _candidates(kinds, rarity, keys):
+    for one, other in candidates(kinds, rarity):
         first, second = root(one), root(other)
-        if first != second and _may_be_alike(kinds[one], kinds[other], rarity, keys):
+        if first != second and _alike(kinds[one], kinds[other], rarity, THRESHOLD) >= THRESHOLD:
             parents[second] = first
     found: dict[int, list[int]] = defaultdict(list)
     for place in range(len(kinds)):
@@ -264,39 +208,9 @@ def _components(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> list[list
     return list(found.values())
 
 
-def _may_be_alike(one: _Kind, other: _Kind, rarity: Rarity, keys: Keys) -> bool:
-    """Whether the pair could reach the threshold with the very same words."""
-    if bool(one.effects) != bool(other.effects):
-        return _idle(one, other, 1.0, rarity) >= THRESHOLD
-    work = _work(one, other, rarity, keys)
-    if one.effects:
-        return TEXT + work >= THRESHOLD
-    return (TEXT + work) / (TEXT + RESOURCES) >= THRESHOLD
-
-
-def _candidates(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> Iterator[tuple[int, int]]:
-    """Pairs with a token or an effect in common; of runs that touched nothing, all pairs."""
-    near = keys.neighbours()
-    by_token: dict[str, list[int]] = defaultdict(list)
-    by_effect: dict[int, set[int]] = defaultdict(set)
-    idle: list[int] = []
-    for place, kind in enumerate(kinds):
-        alike = {other for token in kind.tokens for other in by_token[token]}
-        alike |= {other for effect in set(kind.effects) for other in by_effect[effect]}
-        if not kind.tokens and not kind.effects:
-            alike |= set(idle)
-            idle.append(place)
-        yield from ((other, place) for other in sorted(alike))
-        for token in kind.tokens:
-            if not rarity.common(token):
-                by_token[token].append(place)
-        for effect in {equal for key in kind.effects for equal in near[key]}:
-            by_effect[effect].add(place)
-
-
-def _linked(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> list[list[_Kind]]:
+def _linked(kinds: Sequence[_Kind], rarity: Rarity) -> list[list[_Kind]]:
     """Average linkage down to the threshold, along chains of nearest neighbours."""
-    rows = _matrix(kinds, rarity, keys)
+    rows = _matrix(kinds, rarity)
     merged = {place: [kind] for place, kind in enumerate(kinds)}
     sizes = {place: len(kind.members) for place, kind in enumerate(kinds)}
     open_ = set(merged)
@@ -321,11 +235,11 @@ def _linked(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> list[list[_Ki
     return list(merged.values())
 
 
-def _matrix(kinds: Sequence[_Kind], rarity: Rarity, keys: Keys) -> dict[int, dict[int, float]]:
+def _matrix(kinds: Sequence[_Kind], rarity: Rarity) -> dict[int, dict[int, float]]:
     rows: dict[int, dict[int, float]] = {place: {} for place in range(len(kinds))}
     for place, one in enumerate(kinds):
         for other in range(place):
-            rows[place][other] = rows[other][place] = _alike(one, kinds[other], rarity, keys)
+            rows[place][other] = rows[other][place] = _alike(one, kinds[other], rarity)
     return rows
 
 
@@ -370,12 +284,12 @@ def joins(one: Profile, groups: Sequence[Sequence[Profile]]) -> int | None:
     """The place of the group that a new run belongs to, None where it is the first of its kind."""
     every = [one, *(member for group in groups for member in group)]
     folded = Folding(every).folded(every)
-    rarity, keys = Rarity(list(folded.values())), Keys()
+    rarity, keys = Rarity(list(folded.values())), Keys(folded.values())
     kind = _kind(folded[one.run], keys, rarity)
     best, value = None, 0.0
     for place, group in enumerate(groups):
         sample = [_kind(folded[other.run], keys, rarity) for other in list(group)[-SAMPLED:]]
-        alike = [_alike(kind, other, rarity, keys) for other in sample]
+        alike = [_alike(kind, other, rarity) for other in sample]
         mean = sum(alike) / len(alike) if alike else 0.0
         if mean >= THRESHOLD and mean > value:
             best, value = place, mean
