@@ -81,4 +81,4 @@ def speaking(traces: Sequence[Trace], superseded: Sequence[str]) -> list[Trace]:
 
 def is_learning(reason: str) -> bool:
     """Whether a drift was to be expected: a value that is known for some dates only (guard G3)."""
-    return "known only for" in reason
+    return "one more example" in reason

@@ -51,6 +51,11 @@ _AGENT_HOMES = {
 }
 
 
+def agent_homes(home: Path) -> dict[str, str]:
+    """The variables by which agents find their files, all below `home`."""
+    return {name: str(home / place) for name, place in _AGENT_HOMES.items()}
+
+
 class DemoError(RuntimeError):
     """The demo could not start; the text says why."""
 
@@ -116,8 +121,8 @@ class Demo:
 
         The price file there tells how long the demo's caches live.
         """
-        homes = {name: str(self.home / place) for name, place in _AGENT_HOMES.items()}
-        return {"HOME": str(self.home), "COCKPIT_HOME": str(self.root / "cockpit"), **homes}
+        cockpit = str(self.root / "cockpit")
+        return {"HOME": str(self.home), "COCKPIT_HOME": cockpit, **agent_homes(self.home)}
 
     def workspace(self, plan: Plan) -> Path:
         return self.root / "work" / plan.name

@@ -24,7 +24,7 @@ def wanted(plan: Plan, place: Place, programs: Path, environment: dict[str, str]
     """The request `begin` for a plan, as `cockpit run` would make it."""
     outer = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
-        "command": [_program(plan, place, programs), "--session-id", plan.session, "-p", plan.task],
+        "command": [program(plan, place, programs), "--session-id", plan.session, "-p", plan.task],
         "cwd": place.workspace,
         "environment": {**outer, **environment},
         "project": place.workspace,
@@ -34,7 +34,7 @@ def wanted(plan: Plan, place: Place, programs: Path, environment: dict[str, str]
     }
 
 
-def _program(plan: Plan, place: Place, programs: Path) -> str:
+def program(plan: Plan, place: Place, programs: Path) -> str:
     """A program with the agent's name that is this one agent; nothing of its workspace is imported."""
     path = programs / plan.name / COMMANDS[plan.agent]
     path.parent.mkdir(parents=True, exist_ok=True)

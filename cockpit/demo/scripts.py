@@ -355,7 +355,7 @@ FIGURES = "data/figures.json"
 def _daily(figures: dict[str, Any]) -> tuple[str, str]:
     """Path and text of the report."""
     day = figures["date"]
-    pages = "".join(f"- {page['path']}: {page['views']}\n" for page in figures["pages"])
+    pages = "".join(f"- {page['page']}: {page['views']}\n" for page in figures["pages"])
     told = f"# {day}\n\nVisitors: {figures['visitors']:,}\nOrders: {figures['orders']}\n\n{pages}"
     return f"reports/{day}.md", told
 

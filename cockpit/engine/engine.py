@@ -42,7 +42,8 @@ from cockpit.engine.publisher import Publisher
 from cockpit.engine.ruling import rules_of, zone_of
 from cockpit.engine.stops import Stops
 from cockpit.engine.watch import Watcher
-from cockpit.journal import paths
+from cockpit.engine.workshop import Workshop
+from cockpit.journal import evidence, paths
 from cockpit.journal.index import Index
 from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
@@ -107,6 +108,7 @@ class Engine:
             run=lambda run: self._publisher.fleet.runs.get(run),
             story=lambda run: stories.story(library, self._helm.links.found(run)),
             record=self._record,
+            done=lambda run: self._workshop.witnessed(run),
             now=now,
         )
         self._helm = Helm(
@@ -129,6 +131,13 @@ class Engine:
             spare=lambda: self._server.peers(),
             now=now,
         )
+        self._workshop = Workshop(
+            journal=journal,
+            blobs=evidence.store(),
+            publish=self._publisher.happen,
+            begin=self._helm.orders.begin,
+            now=now,
+        )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
         self._stops = Stops(
             self._census, self._lookout, self._record, now, self._server.peers, self._helm.held
@@ -142,6 +151,7 @@ class Engine:
         self._witness.start(
             run.id for run in self._publisher.fleet.runs.values() if self._helm.held(run.id)
         )
+        await self._workshop.start()
         await self._server.listen(socket)
         self._watcher.start()
         tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
@@ -150,6 +160,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.close()
+        await self._workshop.close()
         await self._helm.close()
         await self._witness.close()
         self._lookout.close()
@@ -172,6 +183,7 @@ class Engine:
             if run.stopping is not None and run.stopping.done is None:
                 self._record(StopFailed(run=run.id, at=self._now(), reason=BROKEN_STOP))
         self._publisher.adopt(Fleet(feed=self._decided.feed), self._decided)
+        self._publisher.shelved(self._decided.scripts)
 
     def _record(self, *events: Event) -> "Future[int]":
         """Something decided here or learned from the machine: it takes effect and is journalled.
@@ -254,6 +266,7 @@ class Engine:
         if events:
             self._record(*events)
         self._helm.tick(self._census.found)
+        self._workshop.tick()
         now = self._now()
         for run in list(self._publisher.fleet.runs.values()):
             event = clocks.due(run, now)
@@ -289,6 +302,7 @@ class Engine:
             "spend": self._spend,
             "status": self._status,
             **self._helm.orders.answers(),
+            **self._workshop.answers(),
             "sync": self._sync,
             "shutdown": self._shutdown,
         }

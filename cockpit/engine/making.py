@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.architect import life, repair
-from cockpit.architect.blobs import Blobs
 from cockpit.core.script import Refusal, Script, Task, Trial
 from cockpit.core.shelf import Built, Cost, Entry, Wish
 from cockpit.core.text import one_line
@@ -26,8 +25,6 @@ log = logging.getLogger(__name__)
 
 class Evidence(Protocol):
     """What is known of runs; all of it is read in threads."""
-
-    blobs: Blobs
 
     def task(self, named: str) -> Task | None:
         """A repeated task by its id or its name."""

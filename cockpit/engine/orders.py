@@ -63,6 +63,17 @@ class Orders:
             wanted = msgspec.convert(asked, Wanted, strict=False)
             return msgspec.json.encode(await self._governance.begin(wanted))
 
+    async def begin(self, wanted: Wanted) -> str:
+        """Starts a run for the engine itself; its id.
+
+        Raises:
+            ValueError: when it cannot be started, or no new run may begin.
+        """
+        try:
+            return str((await self._governance.begin(wanted))["run"])
+        except GovernError as error:
+            raise ValueError(str(error)) from error
+
     async def _pause(self, request: dict[str, Any]) -> bytes:
         for run in self._runs(request):
             with _refusals():

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cockpit.core.events import Event
 from cockpit.core.fleet import Fleet, Scan
 from cockpit.core.fold import fold, reopened
+from cockpit.core.script import Stage
 
 PUSH_SECONDS = 0.25
 STORY_LIMIT = 2_000
@@ -68,6 +69,11 @@ class Publisher:
     def capped(self, day_cap: int | None) -> None:
         """What the day may cost."""
         self.fleet = replace(self.fleet, day_cap=day_cap)
+        self._dirty.set()
+
+    def shelved(self, scripts: dict[str, Stage]) -> None:
+        """What is on the shelf, as the journal tells."""
+        self.fleet = replace(self.fleet, scripts=scripts)
         self._dirty.set()
 
     def encoded(self) -> bytes:

@@ -1,0 +1,42 @@
+"""Scripts made and proven by the architect; what it needs is loaded when the first one is."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from cockpit.architect.blobs import Blobs
+from cockpit.architect.sandbox import best, why_none
+from cockpit.core.script import Refusal, Script, Trial
+from cockpit.core.shelf import distinct
+from cockpit.core.trace import Trace
+from cockpit.engine.making import Made
+
+
+class Compiler:
+    """Tier 0: free, and silent about what it cannot prove."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def make(self, task: str, traces: Sequence[Trace], *, repairing: bool) -> Made:  # noqa: ARG002
+        """A script that does what these runs did, or why there is none."""
+        from cockpit.architect.compile import compile_task
+
+        made = compile_task(task, traces, self._blobs)
+        if isinstance(made, Refusal):
+            return Made(refusal=made)
+        return Made(replace(made, holes=distinct(made.holes)))
+
+    def prove(self, script: Script, traces: Sequence[Trace]) -> tuple[Trial, ...]:
+        """Every gate, on every run; without a sandbox none can be tried."""
+        from cockpit.architect.compile import compile_task
+        from cockpit.architect.verify import verify
+
+        sandbox = best()
+        if sandbox is None:
+            return (Trial("V1", "", False, why_none()),)
+
+        def again(others: Sequence[Trace]) -> Script | Refusal:
+            return compile_task(script.task, others, self._blobs)
+
+        return verify(script, traces, self._blobs, sandbox, again)

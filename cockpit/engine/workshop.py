@@ -1,0 +1,112 @@
+"""The architect's half of the engine, wired: the shelf, the bench, the clock of the scripts."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from cockpit.core.events import Event
+from cockpit.core.script import Task
+from cockpit.core.shelf import Wish
+from cockpit.engine.api import Answer
+from cockpit.engine.archive import Archive
+from cockpit.engine.compiling import Compiler
+from cockpit.engine.making import Making
+from cockpit.engine.occurrences import Occurrences
+from cockpit.engine.script_orders import ScriptOrders
+from cockpit.engine.scripts import Scripts
+from cockpit.engine.wanted import Wanted
+from cockpit.engine.workbench import Workbench
+from cockpit.journal.blobs import BlobStore
+from cockpit.journal.shelf import Shelf
+from cockpit.journal.store import Journal
+
+
+class Workshop:
+    """Belongs to the engine's event loop.
+
+    `publish` shows events that are in the journal, `begin` starts a governed run, `tasks` looks for
+    repeats and is called in a thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        blobs: BlobStore,
+        publish: Callable[[Iterable[Event]], None],
+        begin: Callable[[Wanted], Awaitable[str]],
+        now: Callable[[], int],
+        tasks: "Callable[[], Sequence[Task]] | None" = None,
+    ) -> None:
+        self._begin = begin
+        self._bench = Workbench(blobs, secrets=os.environ.get)
+        self._archive = Archive(journal.engine, blobs, tasks)
+        self._scripts = Scripts(store=Shelf(journal.engine), book=journal, publish=publish, now=now)
+        making = Making(
+            scripts=self._scripts,
+            evidence=self._archive,
+            maker=Compiler(blobs),
+            wish=self._archive.wish,
+            now=now,
+        )
+        self._occurrences = Occurrences(
+            scripts=self._scripts,
+            making=making,
+            evidence=self._archive,
+            bench=self._bench,
+            begin=self._begun,
+            script_of=self._script_of,
+            now=now,
+        )
+        self._orders = ScriptOrders(
+            scripts=self._scripts,
+            making=making,
+            occurrences=self._occurrences,
+            held=lambda: self._bench.held,
+            now=now,
+        )
+
+    def answers(self) -> dict[str, Answer]:
+        """By the name of the request."""
+        return self._orders.answers()
+
+    async def start(self) -> None:
+        """Looks what holds scripts here, and takes up what a former engine left."""
+        await self._occurrences.start()
+        await asyncio.to_thread(lambda: self._bench.held)
+
+    async def close(self) -> None:
+        await self._occurrences.close()
+
+    def tick(self) -> None:
+        """Once a second."""
+        self._occurrences.tick()
+
+    def witnessed(self, run: str) -> None:
+        """There is new evidence of a run."""
+        self._occurrences.witnessed(run)
+
+    async def _begun(self, wish: Wish) -> str:
+        return await self._begin(
+            Wanted(
+                command=wish.command,
+                cwd=wish.cwd,
+                environment=dict(os.environ),
+                project=wish.project or wish.cwd,
+                name=wish.name,
+                agent=wish.agent,
+                upstreams=dict(each.split("=", 1) for each in wish.upstreams),
+            )
+        )
+
+    async def _script_of(self, run: str) -> str:
+        """The script whose task the run did, by the evidence that both share."""
+        entries = [entry for entry in self._scripts if entry.life.stage != "retired"]
+        if not entries:
+            return ""
+        task = await asyncio.to_thread(self._archive.task_of, run)
+        if task is None:
+            return ""
+        runs = frozenset(task.runs)
+        best = max(entries, key=lambda entry: len(runs.intersection(entry.evidence)))
+        return best.name if runs.intersection(best.evidence) - {run} else ""
