@@ -1,0 +1,357 @@
+"""A group of runs that did the same, explained effect by effect."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from cockpit.architect import contract, emit
+from cockpit.architect.arithmetic import computed_texts
+from cockpit.architect.blobs import Blobs
+from cockpit.architect.capabilities import capabilities, pattern
+from cockpit.architect.effects import Act
+from cockpit.architect.evidence import Run, Source, hints, numbers, sources
+from cockpit.architect.expressions import Pool
+from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
+from cockpit.architect.infer import Scene, document, written
+from cockpit.architect.loops import Loop, loop, row_pool
+from cockpit.architect.plan import Plan, fetched, names_in, replaced
+from cockpit.architect.refusals import RefusedError
+from cockpit.architect.sources import amounts, lists, values
+from cockpit.core.script import Refusal, Script
+
+BETWEEN = "\x1f"
+
+
+class Column(Struct, frozen=True):
+    """The effects of all runs at one place of the skeleton; several of one run are a foreach."""
+
+    acts: tuple[tuple[Act, ...], ...]
+
+    @property
+    def single(self) -> bool:
+        return all(len(each) == 1 for each in self.acts)
+
+    @property
+    def first(self) -> Act:
+        return self.acts[0][0]
+
+
+def columns(runs: Sequence[Run], *, coarse: bool) -> list[Column]:
+    """The effects of the runs side by side."""
+    each = [
+        [
+            tuple(acts)
+            for _, acts in itertools.groupby(
+                run.acts, lambda act: act.coarse if coarse else act.key
+            )
+        ]
+        for run in runs
+    ]
+    return [Column(tuple(column)) for column in zip(*each, strict=True)]
+
+
+def built(task_id: str, runs: Sequence[Run], blobs: Blobs) -> Script:
+    """The script of a group. Raises OpenHoleError or RefusedError."""
+    days = [run.day for run in runs]
+    pool = Pool(days)
+    read = sources(runs, pool, blobs)
+    words = hints(runs)
+    tables = [rows for one in read for rows in lists(one.slot)]
+    for one in read:
+        pool.add(values(one.slot))
+    for rows in tables:
+        pool.add(amounts(rows, hints=words))
+    pool.more = lambda texts: computed_texts(pool, texts)
+    scene = Scene(pool, tables, days, numbers(runs))
+    plan = Plan([run.name for run in runs])
+    _told(runs, scene, plan)
+    return _script(task_id, runs, plan, read, scene)
+
+
+def _told(runs: Sequence[Run], scene: Scene, plan: Plan) -> None:
+    """Every effect as lines of the plan; files before what is done with them."""
+    sides = columns(runs, coarse=len({tuple(act.key for act in run.acts) for run in runs}) > 1)
+    commanded = False
+    for column in sides:
+        if column.first.kind == "command" and not commanded:
+            commanded = True
+            if any(one.first.kind == "write" for one in sides) and _only_git(sides):
+                plan.steps.append("if not written():")
+                plan.steps.append('    nothing("everything is as it should be")')
+        if column.single:
+            _one(tuple(each[0] for each in column.acts), scene, plan)
+        else:
+            _several(column, scene, plan)
+
+
+def _only_git(sides: Sequence[Column]) -> bool:
+    return all(one.first.words[:1] == ("git",) for one in sides if one.first.kind == "command")
+
+
+# -- single effects ---------------------------------------------------------------------------
+
+
+def _one(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
+    match acts[0].kind:
+        case "write":
+            _write(acts, scene, plan)
+        case "copy" | "move":
+            paths = [
+                fill(column, scene.pool)
+                for column in zip(*(act.words for act in acts), strict=True)
+            ]
+            told = [plan.text(path, f"{acts[0].kind} path", "name") for path in paths]
+            plan.steps.append(f"{acts[0].kind}({', '.join(told)})")
+        case "command":
+            _command(acts, scene, plan)
+        case _:
+            raise RefusedError(
+                Refusal("N8", f"{acts[0].kind} {acts[0].words[0]}", f"step {acts[0].step}")
+            )
+
+
+def _command(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
+    if len({len(act.words) for act in acts}) != 1:
+        texts = [" ".join(act.words) for act in acts]
+        raise OpenHoleError(texts, acts[0].words[0])
+    told: list[str] = []
+    for place, column in enumerate(zip(*(act.words for act in acts), strict=True)):
+        filled = fill(column, scene.pool, " ".join(acts[0].words[:2]))
+        if place < 1 and filled.choices:
+            raise OpenHoleError(column, "the program")
+        option = filled.choices and not filled.constant and not column[0].startswith("-")
+        told.append(
+            plan.text(
+                filled, f"{acts[0].words[0]} word", "word" if option and _bare(filled) else ""
+            )
+        )
+    plan.steps.append(f"command({', '.join(told)})")
+
+
+def _bare(filled: Filled) -> bool:
+    """A word that is nothing but a value, which could begin with a dash."""
+    return len(filled.parts) == 1 and filled.choices[0].expression.label != "date"
+
+
+def _write(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
+    if any(act.text is None for act in acts):
+        why = next(act for act in acts if act.text is None)
+        raise RefusedError(Refusal("N9", f"{why.words[0]}: {why.why}", f"step {why.step}"))
+    path = fill(tuple(act.words[0] for act in acts), scene.pool)
+    where = plan.text(path, "path", "name")
+    texts = [act.text or "" for act in acts]
+    about = pattern(path)
+    if all(act.before is not None for act in acts):
+        line = _changed(acts, texts, where, about, scene, plan)
+        if line is not None:
+            plan.steps.append(line)
+            return
+    plan.steps.append(f"write({where}, {_content(texts, about, scene, plan, acts[0].words[0])})")
+
+
+def _content(texts: Sequence[str], about: str, scene: Scene, plan: Plan, path: str) -> str:
+    """The code of a whole file."""
+    whole = scene.pool.solve(tuple(texts)) if len(set(texts)) > 1 else None
+    if whole is not None and whole.expression.code.endswith("_text"):
+        return plan.text(Filled((whole,), (tuple(texts),)), about)
+    tree = written(texts, scene)
+    if tree is not None and len(set(texts)) > 1:
+        return plan.json(tree, about)
+    return plan.document(document(texts, scene), about, _wrap(path))
+
+
+def _wrap(path: str) -> str:
+    return "cell" if path.endswith((".csv", ".tsv")) else ""
+
+
+# -- changes of files that were there ---------------------------------------------------------
+
+
+def _changed(
+    acts: tuple[Act, ...], texts: Sequence[str], where: str, about: str, scene: Scene, plan: Plan
+) -> str | None:
+    """The line for a file that was added to or changed in one line; None where it was written anew."""
+    old = [act.before or "" for act in acts]
+    if all(text.startswith(before) and before for text, before in zip(texts, old, strict=True)):
+        added = [text[len(before) :] for text, before in zip(texts, old, strict=True)]
+        told = plan.document(document(added, scene), about, _wrap(acts[0].words[0]))
+        return f"append({where}, {told})"
+    if len(set(old)) == 1 and len(old[0]) < 400:
+        return None
+    return _inserted(old, texts, where, about, scene, plan) or _edited(
+        old, texts, where, about, scene, plan
+    )
+
+
+def _inserted(
+    old: Sequence[str], texts: Sequence[str], where: str, about: str, scene: Scene, plan: Plan
+) -> str | None:
+    """Lines put in behind the first lines, which never change."""
+    for count in range(1, 5):
+        heads = {"".join(one.splitlines(keepends=True)[:count]) for one in old}
+        if len(heads) != 1:
+            return None
+        head = heads.pop()
+        if all(text.startswith(head) and text.endswith(before[len(head) :]) and len(text) > len(before)
+               and len(before) > len(head) for text, before in zip(texts, old, strict=True)):  # fmt: skip
+            added = [text[len(head) : len(text) - len(before) + len(head)]
+                     for text, before in zip(texts, old, strict=True)]  # fmt: skip
+            if not all(one.endswith("\n") for one in added):
+                continue
+            told = plan.document(document(added, scene), about)
+            return f"write({where}, after_lines(read({where}), {literal(head)}, {told}))"
+    return None
+
+
+def _edited(
+    old: Sequence[str], texts: Sequence[str], where: str, about: str, scene: Scene, plan: Plan
+) -> str | None:
+    """The same lines in the same places of all runs replaced, each found by how it begins."""
+    pairs = [
+        (before.split("\n"), text.split("\n")) for before, text in zip(old, texts, strict=True)
+    ]
+    if (
+        any(len(before) != len(after) for before, after in pairs)
+        or max(len(one) for one, _ in pairs) < 4
+    ):
+        return None
+    places = {
+        tuple(at for at, (a, b) in enumerate(zip(*pair, strict=True)) if a != b) for pair in pairs
+    }
+    if len(places) != 1 or not 0 < len(changed := places.pop()) <= 4:
+        return None
+    told = f"read({where})"
+    for at in changed:
+        line = fill(tuple(after[at] for _, after in pairs), scene.pool, about)
+        begin = line.parts[0] if line.parts and isinstance(line.parts[0], str) else ""
+        if len(begin.strip()) < 3 or any(
+            sum(one.startswith(begin) for one in before) != 1 for before, _ in pairs
+        ):
+            return None
+        told = f"with_line({told}, {literal(begin)}, {plan.text(line, about)})"
+    return f"write({where}, {told})"
+
+
+# -- one effect for each row ------------------------------------------------------------------
+
+
+def _several(column: Column, scene: Scene, plan: Plan) -> None:
+    """A foreach: the paths lead to the list."""
+    kind = column.first.kind
+    if kind not in ("write", "copy", "move") or any(not each for each in column.acts):
+        texts = [" ".join(act.words[0] for act in each) for each in column.acts]
+        raise OpenHoleError(texts, f"{kind} several times")
+    lines = [[BETWEEN.join(act.words) for act in each] for each in column.acts]
+    found = _ordered_loop(lines, scene)
+    flat = [act for each in column.acts for act in each]
+    inner = row_pool(found.rows, found.taken, scene.pool, scene.days, scene.lists)
+    words = [fill(told, inner) for told in zip(*(act.words for act in flat), strict=True)]
+    paths = [plan.line(found, one, f"{kind} path", "name") for one in words]
+    name = plan.named(found)
+    if kind == "write":
+        if any(act.text is None for act in flat):
+            raise RefusedError(
+                Refusal("N9", f"{flat[0].words[0]}: {flat[0].why}", f"step {flat[0].step}")
+            )
+        days = [scene.days[run] for run, each in enumerate(column.acts) for _ in each]
+        told = document([act.text or "" for act in flat], Scene(inner, [], days, scene.numbers))
+        parts = [
+            plan.line(found, part, "content") for part in told.parts if isinstance(part, Filled)
+        ]
+        inside = "".join(f"\n        {part}," for part in parts)
+        content = f"text({inside}\n    )" + ("" if told.ended else "[:-1]")
+        paths.append(content)
+    plan.steps.append(f"for row in {name}:")
+    plan.steps.append(f"    {kind}({', '.join(paths)})")
+
+
+def _ordered_loop(lines: list[list[str]], scene: Scene) -> Loop:
+    """The order of files does not matter: that of the list is taken."""
+    if sum(map(len, lines)) < 4:
+        raise OpenHoleError([" ".join(each) for each in lines], "several files")
+    return loop(lines, scene.lists, scene.pool, scene.days, scene.numbers)
+
+
+# -- the file ---------------------------------------------------------------------------------
+
+
+def _script(
+    task_id: str, runs: Sequence[Run], plan: Plan, read: Sequence[Source], scene: Scene
+) -> Script:
+    rows = [f"{name} = {own}" for own, name in plan.rows.items()]
+    steps = replaced(plan.steps, plan.rows)
+    guards = replaced(plan.guards, plan.rows)
+    used = names_in([*rows, *steps, *guards])
+    gets, kept = fetched(read, used)
+    names = {one.slot.name for one in kept}
+    promised = [
+        one
+        for source in kept
+        for one in contract.promises(source.slot, plan.uses, scene.days, frozenset(plan.exact))
+    ]
+    months = list(contract.constants_like_dates(_constants(plan, kept), scene.days))
+    words = dict.fromkeys([*(line for line, _ in promised), *guards, *(line for line, _ in months)])
+    empty = _empties(plan)
+    checks = list(words)
+    arguments = sorted(
+        names_in(checks) & (names | {f"{one}_text" for one in names} | set(plan.rows.values()))
+    )
+    body = ["def main(day: date) -> None:", *_indented([*gets, *rows, *empty])]
+    defined = names_in(gets) | set(plan.rows.values())
+    arguments = [one for one in arguments if one in defined]
+    if checks:
+        body.append(f"    promises({', '.join(['day', *arguments])})")
+    body += _indented(steps)
+    promises = []
+    if checks:
+        typed = ", ".join(["day: date", *(f"{one}: Any" for one in arguments)])
+        promises = [f"def promises({typed}) -> None:",
+                    '    """What was so in every run, and what explained them as well."""', *_indented(checks)]  # fmt: skip
+    for one in kept:
+        for target in one.target:
+            plan.address(target, one.slot.words)
+    purpose = _purpose(runs)
+    newest = max(run.day for run in runs)
+    source, lines = emit.script(purpose, body, promises, newest.isoformat())
+    return Script(
+        task=task_id,
+        purpose=purpose,
+        source=source,
+        capabilities=capabilities(runs, kept),
+        body=lines,
+        holes=tuple(plan.holes),
+        guards=tuple(
+            dict.fromkeys(
+                [*plan.guards.values(), *plan.told, *(clause.words for _, clause in months)]
+            )
+        ),
+        contract=tuple(clause for _, clause in promised),
+        trained=tuple(run.name for run in runs),
+    )
+
+
+def _constants(plan: Plan, kept: Sequence[Source]) -> Iterator[str]:
+    yield from plan.constants
+    for one in kept:
+        for target in one.target:
+            yield target.constant
+
+
+def _empties(plan: Plan) -> list[str]:
+    """Lists without which nothing was ever written."""
+    return [f"check({name}, {f'{name} is empty'!r})" for name in plan.rows.values()]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {part}" if part else part for line in lines for part in line.split("\n")]
+
+
+def _purpose(runs: Sequence[Run]) -> str:
+    """The shortest way in which somebody asked for it, without the date."""
+    asked = sorted(
+        (run.trace.task for run in runs if run.trace.task), key=lambda one: (len(one), one)
+    )
+    text = re.sub(r"\s+", " ", asked[0]) if asked else "A repeated task"
+    return re.sub(r"\d{4}-\d{2}-\d{2}", "the day", text)[:160]

@@ -1,0 +1,100 @@
+"""Tier 0: the runs of a task become a script without any model, or a refusal that says why.
+
+The largest group of runs that did the same trains; the others must be reproduced by what came of
+it, or stopped by one of its guards. What is not explained is refused with its code.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from cockpit.architect import refusals, virtual
+from cockpit.architect.align import shape
+from cockpit.architect.blobs import Blobs
+from cockpit.architect.build import built
+from cockpit.architect.effects import Act
+from cockpit.architect.evidence import Run, reading
+from cockpit.architect.filled import OpenHoleError
+from cockpit.core.script import Refusal, Script
+from cockpit.core.trace import Trace
+
+LEAST_RUNS = 3
+USUAL = 0.6
+"""The share of a group that must look alike for the rest to be exceptions."""
+
+
+def compile_task(task_id: str, traces: Iterable[Trace], blobs: Blobs) -> Script | Refusal:
+    """A script that does what these runs did, or the reason why there is none. Never raises."""
+    good = [trace for trace in traces if trace.outcome == "done" and not trace.distrusted]
+    refusal = refusals.before(good)
+    if refusal is not None:
+        return refusal
+    runs = [reading(trace, blobs) for trace in sorted(good, key=lambda one: (one.began, one.run))]
+    refusal = refusals.of_effects(runs)
+    if refusal is not None:
+        return refusal
+    return _compiled(task_id, runs, blobs)
+
+
+def _compiled(task_id: str, runs: list[Run], blobs: Blobs) -> Script | Refusal:
+    """The first grouping of the runs that leads to a script; else what stood in its way."""
+    refusal: Refusal | None = None
+    for training in _trainings(runs):
+        if len(training) < LEAST_RUNS:
+            refusal = refusal or refusals.branch(runs, training)
+            continue
+        rest = [run for run in runs if run not in training]
+        try:
+            script = built(task_id, training, blobs)
+        except OpenHoleError as error:
+            refusal = refusal or refusals.open_hole(error, training)
+            continue
+        except refusals.RefusedError as error:
+            refusal = refusal or error.refusal
+            continue
+        if refusals.secret_in(script.source):
+            return Refusal("N11", "a secret would be written into the script")
+        failed = virtual.unlike(script, training, rest, blobs)
+        if failed is None:
+            return script
+        refusal = refusal or failed
+    return refusal or Refusal("N5", "nothing explains what the runs did")
+
+
+def _trainings(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Groups of runs to learn from: those that did the same, and of these those whose texts look the same."""
+    for coarse in (False, True):
+        group = grouped(runs, coarse=coarse)[0]
+        yield group
+        alike = _alike(group)
+        if LEAST_RUNS <= len(alike) < len(group) and len(alike) >= USUAL * len(group):
+            yield alike
+
+
+def _alike(group: Sequence[Run]) -> list[Run]:
+    """The largest part of a group in which the written texts have the same kinds of lines."""
+    found: dict[tuple[tuple[str, ...], ...], list[Run]] = defaultdict(list)
+    for run in group:
+        found[tuple(_looks(act) for act in run.acts if act.kind == "write")].append(run)
+    return max(found.values(), key=len)
+
+
+def _looks(act: Act) -> tuple[str, ...]:
+    lines = (act.text or "").split("\n")
+    return tuple(key for key, _ in itertools.groupby(shape(line, coarse=True) for line in lines))
+
+
+def grouped(runs: Sequence[Run], *, coarse: bool) -> list[list[Run]]:
+    """Runs by what they changed, the largest group first; those that changed nothing are no group."""
+    found: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.acts:
+            found[skeleton(run.acts, coarse=coarse)].append(run)
+    return sorted(found.values(), key=lambda group: (-len(group), -group[-1].trace.began))
+
+
+def skeleton(acts: Sequence[Act], *, coarse: bool) -> tuple[str, ...]:
+    """The keys of the effects, with repeats of one folded."""
+    return tuple(
+        key for key, _ in itertools.groupby(acts, lambda act: act.coarse if coarse else act.key)
+    )

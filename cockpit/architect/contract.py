@@ -1,0 +1,260 @@
+"""What a script may rely on, learned from the runs: forms, bands, freshness, words that never changed."""
+# ruff: noqa: ANN401  (values of other people's JSON are of any type)
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from cockpit.architect.expressions import Choice, Use, date_choices, date_like
+from cockpit.architect.filled import Filled, code
+from cockpit.architect.sources import Slot
+from cockpit.core.script import Clause
+
+Promise = tuple[str, Clause]
+"""A line of code and what it promises."""
+DEEPEST = 3
+
+
+def promises(
+    one: Slot, uses: Iterable[Use], days: Sequence[date], exact: frozenset[Use]
+) -> Iterator[Promise]:
+    """What the contract says of one source, given which places of it are used."""
+    places = sorted({use for use in uses if use[0] == one.name}, key=str)
+    if one.reading in ("text", "names"):
+        yield from _lines_promised(one, exact)
+        return
+    form = _form(one.parsed, [use[1:] for use in places], (one.name,), exact)
+    constants = _constants(one.parsed) if one.reading == "data" else {}
+    form = _merged(form, constants)
+    if form is not None:
+        words = f"{one.words[:80]}: {_words(form)}"
+        yield (
+            f"expect({one.name}, {told(form)}, {one.words[:60]!r})",
+            Clause("form", words, "expect"),
+        )
+    yield from _fresh(one, days)
+
+
+# -- forms ------------------------------------------------------------------------------------
+
+
+def _form(
+    found: Sequence[Any], places: list[tuple[Any, ...]], spot: Use, exact: frozenset[Use]
+) -> Any:
+    """The form of the values at this place, as far down as something is used."""
+    if all(isinstance(value, dict) for value in found):
+        keys = dict.fromkeys(
+            place[0] for place in places if place and isinstance(place[0], str) and place[0]
+        )
+        return {
+            key: _form([value[key] for value in found], [place[1:] for place in places if place[:1] == (key,)],
+                       (*spot, key), exact)
+            for key in keys
+            if not key.startswith("*") and all(key in value for value in found)
+        }  # fmt: skip
+    if all(isinstance(value, list) for value in found):
+        rows = [row for value in found for row in value]
+        below = [place[1:] for place in places if place[:1] == ("",)]
+        inner: Any = "anything"
+        if rows and below and all(isinstance(row, dict) for row in rows):
+            inner = _merged(_form(rows, below, (*spot, ""), exact), _steady(rows)) or "anything"
+        elif rows and all(isinstance(row, str | int | float) for row in rows):
+            inner = kind(rows, band=False)
+        return [*band([len(value) for value in found], exact=spot in exact), inner]
+    return kind(found, band=True)
+
+
+def band(counts: Sequence[int], *, exact: bool) -> tuple[int, int]:
+    """How many rows there may be. A number that came up again and again may be a limit."""
+    least, most = min(counts), max(counts)
+    if exact and least == most:
+        return least, most
+    often = exact and counts.count(most) >= max(3, len(counts) * 2 // 5)
+    return (max(1, int(least * 0.6)) if least else 0), most if often else most * 2 + 2
+
+
+def kind(values: Sequence[Any], *, band: bool) -> Any:
+    """The narrowest kind that all values are of."""
+    if all(isinstance(value, bool) for value in values):
+        return "yes or no"
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return _banded("whole number", values) if band else "whole number"
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return _banded("number", values) if band else "number"
+    if not all(isinstance(value, str) for value in values):
+        return "anything"
+    for name, pattern in (
+        ("digits", r"-?\d{1,18}"), ("decimal", r"-?\d{1,18}(?:\.\d{1,18})?"),
+        ("date", r"\d{4}-\d{2}-\d{2}(?:[T ].{0,40})?"), ("line", r"[^\x00-\x1f\x7f]{1,2000}"),
+        ("line or empty", r"[^\x00-\x1f\x7f]{0,2000}"),
+    ):  # fmt: skip
+        if all(re.fullmatch(pattern, value) for value in values):
+            return name
+    return "text"
+
+
+def _banded(name: str, values: Sequence[Any]) -> tuple[str, Any, Any]:
+    """Ten times wider than seen: what is beyond is more likely another unit."""
+    least, most = min(values), max(values)
+    low = (
+        -10 * abs(least) - 10
+        if least < 0
+        else (least // 10 if isinstance(least, int) else least / 10)
+    )
+    high = 10 * most + 10 if most >= 0 else 0
+    return name, (0 if 0 <= least <= 20 else low), round(high, 6)
+
+
+def _constants(found: Sequence[Any], depth: int = 0) -> dict[str, Any]:
+    """Words and flags outside of lists that were the same in every run: a status, a unit."""
+    if depth > DEEPEST or not all(isinstance(value, dict) for value in found):
+        return {}
+    told: dict[str, Any] = {}
+    for key in found[0]:
+        values = [value.get(key) for value in found]
+        first = values[0]
+        if all(isinstance(value, dict) for value in values):
+            inner = _constants(values, depth + 1)
+            if inner:
+                told[key] = inner
+        elif all(
+            type(value) is type(first) and value == first for value in values
+        ) and _steady_word(first):
+            told[key] = {"": first}
+    return told
+
+
+def _steady_word(value: Any) -> bool:
+    if isinstance(value, bool):
+        return True
+    return isinstance(value, str) and 0 < len(value) <= 24 and not re.search(r"[\d\n]", value)
+
+
+def _steady(rows: list[Any]) -> dict[str, Any]:
+    """Words that every row has."""
+    if len(rows) < 8:
+        return {}
+    first = rows[0]
+    return {
+        key: {"": first[key]}
+        for key in first
+        if _steady_word(first[key])
+        and all(
+            key in row and type(row[key]) is type(first[key]) and row[key] == first[key]
+            for row in rows
+        )
+    }
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Two forms as one; a constant wins."""
+    if isinstance(one, dict) and isinstance(other, dict) and "" not in other and "" not in one:
+        keys = list(dict.fromkeys((*one, *other)))
+        return {key: _merged(one.get(key), other.get(key)) for key in keys}
+    return other if other not in (None, {}) else one
+
+
+def told(form: Any) -> str:
+    """A form as code."""
+    match form:
+        case dict():
+            return "{" + ", ".join(f"{key!r}: {told(value)}" for key, value in form.items()) + "}"
+        case [*parts]:
+            inner = ", ".join(
+                told(part) if not isinstance(part, int | float) else repr(part) for part in parts
+            )
+            return f"[{inner}]" if isinstance(form, list) else f"({inner})"
+    return repr(form)
+
+
+def _words(form: Any) -> str:
+    match form:
+        case {"": constant}:
+            return f"always {constant!r}"
+        case dict():
+            return ", ".join(f"{key} ({_words(value)})" for key, value in list(form.items())[:12])
+        case list():
+            return f"{form[0]} to {form[1]} rows of {_words(form[2])}"
+        case tuple():
+            return f"{form[0]} from {form[1]} to {form[2]}"
+    return str(form)
+
+
+# -- texts ------------------------------------------------------------------------------------
+
+
+def _lines_promised(one: Slot, exact: frozenset[Use]) -> Iterator[Promise]:
+    counts = [len([line for line in text.split("\n") if line]) for text in one.texts]
+    least, most = band(counts, exact=(one.name, "*lines") in exact or (one.name,) in exact)
+    code = f"len({one.name})" if one.reading == "names" else f"len(lines({one.name}))"
+    if one.reading == "text" and not all(not text or text.endswith("\n") for text in one.texts):
+        code = f"len({one.name}.split('\\n'))"
+        counts = [len(text.split("\n")) for text in one.texts]
+        least, most = band(counts, exact=False)
+    words = f"{one.words[:60]}: {least} to {most} lines"
+    yield f"check({least} <= {code} <= {most}, {words!r})", Clause("rows", words, code)
+    if one.reading == "text" and not any(text.lstrip().startswith("<") for text in one.texts):
+        words = f"{one.words[:60]} is a page of HTML"
+        yield f"check(not {one.name}.lstrip().startswith('<'), {words!r})", Clause("form", words)
+
+
+# -- freshness --------------------------------------------------------------------------------
+
+
+def _fresh(one: Slot, days: Sequence[date]) -> Iterator[Promise]:
+    """Dates that were those of the day in every run still have to be."""
+    if len(set(days)) < 2:
+        return
+    if one.reading == "data":
+        for code, values in _dates(one.name, one.parsed, 0):
+            told = _day(values, days)
+            if told:
+                words = f"{code} is {told}"
+                yield (
+                    f"agree({code}, {told}, {'freshness of ' + code!r})",
+                    Clause("fresh", words, code),
+                )
+    elif one.parsed and all(one.parsed):
+        for key in one.parsed[0][0]:
+            columns = [{row[key] for row in rows} for rows in one.parsed]
+            if all(len(column) == 1 for column in columns):
+                told = _day([next(iter(column)) for column in columns], days)
+                if told:
+                    words = f"{key} of every row is {told}"
+                    yield (f"check(all(row[{key!r}] == {told} for row in {one.name}), {words!r})",
+                           Clause("fresh", words, key))  # fmt: skip
+
+
+def _dates(code: str, found: Sequence[Any], depth: int) -> Iterator[tuple[str, list[str]]]:
+    if depth > DEEPEST or not all(isinstance(value, dict) for value in found):
+        return
+    for key in found[0]:
+        values = [value.get(key) for value in found]
+        if all(isinstance(value, dict) for value in values):
+            yield from _dates(f"{code}[{key!r}]", values, depth + 1)
+        elif all(
+            isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}", value) for value in values
+        ):
+            cut = any(len(value) > 10 for value in values)
+            yield f"{code}[{key!r}]{'[:10]' if cut else ''}", [value[:10] for value in values]
+
+
+def _day(values: Sequence[str], days: Sequence[date]) -> str:
+    """The code of the date that these are, empty where they are none near."""
+    found = sorted(date_choices(tuple(values), days), key=lambda pair: pair[0].cost + pair[1].cost)
+    if not found or found[0][0].cost > 1.5:
+        return ""
+    return code(Filled((Choice(found[0][0], found[0][1]),)))
+
+
+def constants_like_dates(texts: Iterable[str], days: Sequence[date]) -> Iterator[Promise]:
+    """G3: constants that were the month, the year or the weekday of every run."""
+    seen: set[tuple[str, str]] = set()
+    for text in texts:
+        for literal, spec in date_like(text, days):
+            if (literal, spec) not in seen:
+                seen.add((literal, spec))
+                words = f"{literal!r} was only ever seen while the day's {spec} was that"
+                yield (f"agree(f\"{{day:{spec}}}\", {literal!r}, \"one more example is needed\")",
+                       Clause("constant", words, literal))  # fmt: skip

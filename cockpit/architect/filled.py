@@ -1,0 +1,210 @@
+"""Texts of all runs as one text with expressions in it."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from cockpit.architect.align import Template, template, tokens
+from cockpit.architect.expressions import Choice, Expression, Form, Pool, date_choices, parted
+
+STRETCH = 4
+"""Tokens by which a hole may reach into the constant text around it."""
+
+
+class Filled(Struct, frozen=True):
+    """Constant texts and choices in turn; `holes` are the texts of each choice, by context."""
+
+    parts: tuple[str | Choice, ...]
+    holes: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Choice))
+
+    @property
+    def constant(self) -> str:
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+
+class OpenHoleError(Exception):
+    """A place whose value follows from nothing; `texts` are its values by context."""
+
+    def __init__(self, texts: Sequence[str], context: str, solved: int = 0) -> None:
+        super().__init__(context)
+        self.texts = tuple(texts)
+        self.context = context
+        self.solved = solved
+
+
+def fill(texts: Sequence[str], pool: Pool, heading: str = "") -> Filled:
+    """The texts explained. Raises OpenHoleError with the first place that is not."""
+    every = tuple(texts)
+    if len(set(every)) == 1:
+        return Filled((every[0],) if every[0] else ())
+    whole = pool.solve(every, heading)
+    if whole is not None and _single(every):
+        return Filled((whole,), (every,))
+    try:
+        return _pieces(template(every), pool, heading)
+    except OpenHoleError:
+        if whole is not None:
+            return Filled((whole,), (every,))
+        raise
+
+
+def _single(texts: tuple[str, ...]) -> bool:
+    """Short enough that nobody would look for parts in it."""
+    return all(len(tokens(text)) <= 12 and "\n" not in text for text in texts)
+
+
+def _pieces(laid: Template, pool: Pool, heading: str) -> Filled:
+    """Gap after gap; one that is not explained may reach into the text around it."""
+    parts: list[str | Choice] = []
+    holes: list[tuple[str, ...]] = []
+    count = len(laid.gaps[0])
+    at, rest = 0, ""
+    while at < len(laid.gaps):
+        if not any(laid.gaps[at]):
+            rest += laid.literals[at] if at < len(laid.literals) else ""
+            at += 1
+            continue
+        context = (
+            f"{heading} {''.join(part for part in parts if isinstance(part, str))[-60:]}{rest}"
+        )
+        found = _stretched(laid, at, rest, pool, context, count)
+        if found is None:
+            raise _open(laid, at, pool, context, len(holes))
+        left, choice, texts, at, rest = found
+        if left:
+            parts.append(left)
+        parts.append(choice)
+        holes.append(texts)
+    if rest:
+        parts.append(rest)
+    return Filled(tuple(_merged(parts)), tuple(holes))
+
+
+def _open(laid: Template, at: int, pool: Pool, context: str, solved: int) -> OpenHoleError:
+    """The error for this gap, or for a later one that is prose, which says more."""
+    for place in range(at, len(laid.gaps)):
+        gap = laid.gaps[place]
+        wordy = sum(len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 for text in gap) * 2 > len(gap)
+        if wordy and pool.solve(gap) is None:
+            before = laid.literals[place - 1][-40:] if place else ""
+            return OpenHoleError(gap, f"{before}⟨?⟩".strip(), solved)
+    after = laid.literals[at][:40] if at < len(laid.literals) else ""
+    return OpenHoleError(laid.gaps[at], f"{(context + '⟨?⟩' + after).strip()}", solved)
+
+
+def _merged(parts: list[str | Choice]) -> Iterator[str | Choice]:
+    held = ""
+    for part in parts:
+        if isinstance(part, str):
+            held += part
+        else:
+            if held:
+                yield held
+            yield part
+            held = ""
+    if held:
+        yield held
+
+
+def _stretched(
+    laid: Template, at: int, rest: str, pool: Pool, context: str, count: int
+) -> tuple[str, Choice, tuple[str, ...], int, str] | None:
+    """The hole as narrow as possible: text before it, choice, its texts, the next gap, text after it."""
+    lefts = _tails(rest)
+    for end in range(at, min(at + 4, len(laid.gaps))):
+        middle = [laid.joined(at, end, text) for text in range(count)]
+        right = laid.literals[end] if end < len(laid.literals) else ""
+        for wide, left, after in _reaches(lefts, _heads(right)):
+            texts = tuple(left + one + after for one in middle)
+            choice = pool.solve(texts, context)
+            if choice is not None:
+                del wide
+                kept = rest[: len(rest) - len(left)] if left else rest
+                return kept, choice, texts, end + 1, right[len(after) :]
+    return None
+
+
+def _reaches(lefts: list[str], rights: list[str]) -> list[tuple[int, str, str]]:
+    found = [(a + b, left, right) for a, left in enumerate(lefts) for b, right in enumerate(rights)]
+    return sorted(found, key=lambda one: one[0])
+
+
+def _tails(text: str) -> list[str]:
+    """Nothing, the last token, the last two, ... of a constant text."""
+    parts = tokens(text[-200:])
+    return ["".join(parts[len(parts) - size :]) for size in range(min(STRETCH, len(parts)) + 1)]
+
+
+def _heads(text: str) -> list[str]:
+    parts = tokens(text[:200])
+    return ["".join(parts[:size]) for size in range(min(STRETCH, len(parts)) + 1)]
+
+
+# -- code -------------------------------------------------------------------------------------
+
+
+def code(filled: Filled, wrap: str = "") -> str:
+    """The Python expression that gives the text; `wrap` is put around values that are no dates."""
+    parts = [part if isinstance(part, str) else _wrapped(part, wrap) for part in filled.parts]
+    if not any(not isinstance(part, str) for part in parts):
+        return literal("".join(part for part in parts if isinstance(part, str)))
+    if any(not isinstance(part, str) and re.search(r"[\"\\\n]", part[0]) for part in parts):
+        return " + ".join(
+            literal(part) if isinstance(part, str) else _formatted(part[0]) for part in parts
+        )
+    inner = "".join(
+        _escaped(part).replace("{", "{{").replace("}", "}}")
+        if isinstance(part, str)
+        else "{" + (" " if part[0].startswith("{") else "") + part[0] + "}"
+        for part in parts
+    )
+    return f'f"{inner}"'
+
+
+def _wrapped(choice: Choice, wrap: str) -> tuple[str]:
+    if not wrap or choice.expression.label == "date":
+        return (choice.shown,)
+    return (Choice(choice.expression, choice.form, (), wrap).shown,)
+
+
+def _formatted(shown: str) -> str:
+    inner, mark, spec = parted(shown)
+    return f"format({inner}, {spec!r})" if mark else f"str({inner})"
+
+
+def literal(text: str) -> str:
+    """A text as Python writes it, in double quotes."""
+    return f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    told = text.encode("unicode_escape").decode("ascii") if not _printable(text) else text
+    if told is text:
+        told = told.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    return told.replace('"', '\\"')
+
+
+def _printable(text: str) -> bool:
+    return all(char.isprintable() or char in "\n\t" for char in text)
+
+
+def alternatives(choice: Choice, wrap: str = "") -> Iterator[tuple[str, str]]:
+    """Pairs of codes that must agree today: the choice and each other explanation."""
+    del wrap
+    own = code(Filled((choice,)))
+    for expression, form in choice.others:
+        yield own, code(Filled((Choice(expression, form),)))
+
+
+def only_dates(texts: Sequence[str], pool: Pool) -> tuple[Expression, Form] | None:
+    """The cheapest date that the texts are."""
+    return min(
+        date_choices(tuple(texts), pool.days),
+        key=lambda pair: pair[0].cost + pair[1].cost,
+        default=None,
+    )
