@@ -119,7 +119,7 @@ def launch(wanted: Wanted, maker: Recipe, run: str, url: str, asks: tuple[str, .
 def channel(wanted: Wanted, launched: Launch) -> Plan | None:
     """How the agent is driven over its own protocol; None for its command as it stands."""
     plan = launched.channel
-    if plan is None or not wanted.channel or (wanted.input and not plan.takes_input):
+    if plan is None or not wanted.channel or (wanted.input and not plan.piped):
         return None
     place = Path(wanted.cwd) / plan.argv[0] if "/" in plan.argv[0] else plan.argv[0]
     found = shutil.which(place, path=wanted.environment.get("PATH", os.defpath))
@@ -132,9 +132,8 @@ def spec(wanted: Wanted, run: str, launched: Launch) -> Spec:
     plan = channel(wanted, launched)
     if plan is not None:
         path = scratch_of(run) / "channel.json"
-        plan = replace(
-            plan, socket=str(records.channel_of(run)), takes_input=plan.takes_input and wanted.input
-        )
+        piped = plan.piped if wanted.input else ""
+        plan = replace(plan, socket=str(records.channel_of(run)), piped=piped)
         files[path] = msgspec.json.encode(plan)
         argv = (*DRIVER, str(path))
     return Spec(

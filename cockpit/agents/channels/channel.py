@@ -27,6 +27,8 @@ class Channel(Protocol):
     """One agent at work on one prompt."""
 
     name: Kind
+    heeds_signals: bool
+    """Whether the agent takes SIGINT as its headless command does."""
 
     async def work(self) -> int:
         """Works until the agent has ended; the exit code of its headless command.

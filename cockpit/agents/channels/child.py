@@ -114,3 +114,12 @@ class Child:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), seconds)
         self.signal(signal.SIGTERM)
+
+    async def finish(self, seconds: float) -> None:
+        """Ends a server, that lives until it is told to terminate."""
+        self.end_input()
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), seconds)
+            return
+        self.signal(signal.SIGKILL)

@@ -41,6 +41,7 @@ class ClaudeStream:
     """The channel."""
 
     name: Kind = "stream-json"
+    heeds_signals = True
 
     def __init__(self, plan: Plan, child: Child, printer: Printer) -> None:
         self._plan = plan

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from cockpit.agents.channels.channel import Channel, UnusableError
+from cockpit.agents.channels.channel import Channel, ChannelError, UnusableError
 from cockpit.agents.channels.child import Child
 from cockpit.agents.channels.ear import listen
 from cockpit.agents.channels.plan import Plan
@@ -51,15 +51,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def given_to(plan: Plan) -> bytes:
     """What is piped in, where that belongs to the prompt."""
-    if not plan.takes_input or os.isatty(0):
+    if not plan.piped or os.isatty(0):
         return b""
-    if plan.prompt and not select.select([0], [], [], INPUT_SECONDS)[0]:
+    is_patient = plan.piped != "below" or not plan.prompt
+    if not is_patient and not select.select([0], [], [], INPUT_SECONDS)[0]:
         return b""
     return sys.stdin.buffer.read()
 
 
 def with_input(plan: Plan, given: bytes) -> Plan:
-    """With what was piped in behind the prompt.
+    """With what was piped in.
 
     Raises:
         UnusableError: when there is no prompt: the plain command says so best.
@@ -67,7 +68,19 @@ def with_input(plan: Plan, given: bytes) -> Plan:
     text = given.decode(errors="replace")
     if not (plan.prompt or text.strip()):
         raise UnusableError("no prompt")
-    return replace(plan, prompt="\n".join(part for part in (plan.prompt, text) if part))
+    return replace(plan, prompt=_joined(plan, text))
+
+
+def _joined(plan: Plan, text: str) -> str:
+    if not (plan.prompt and text):
+        return plan.prompt or text
+    match plan.piped:
+        case "tagged":
+            ended = text if text.endswith("\n") else f"{text}\n"
+            return f"{plan.prompt}\n\n<stdin>\n{ended}</stdin>"
+        case "above":
+            return f"{text}\n\n{plan.prompt}"
+    return f"{plan.prompt}\n{text}"
 
 
 async def drive(plan: Plan, printer: Printer) -> int:
@@ -80,12 +93,13 @@ async def drive(plan: Plan, printer: Printer) -> int:
     server = await listen(plan.socket, lambda: at_work[0] if at_work else None)
     try:
         try:
-            child = await Child.start(plan.argv)
+            child = await Child.start(plan.argv, env=_environment(plan))
         except OSError as error:
             raise UnusableError(str(error)) from error
-        _pass_on(child)
-        at_work.append(_maker(plan)(plan, child, printer))
-        return await at_work[0].work()
+        channel = _maker(plan)(plan, child, printer)
+        _pass_on(child, channel)
+        at_work.append(channel)
+        return await channel.work()
     finally:
         server.close()
         with contextlib.suppress(OSError):
@@ -98,19 +112,44 @@ def _maker(plan: Plan) -> Make:
             from cockpit.agents.channels.claude_stream import ClaudeStream
 
             return ClaudeStream
+        case "app-server":
+            from cockpit.agents.channels.codex_server import CodexServer
+
+            return CodexServer
+        case "serve":
+            from cockpit.agents.channels.opencode_server import OpenCodeServer
+
+            return OpenCodeServer
     raise UnusableError(plan.kind)
 
 
-def _pass_on(child: Child) -> None:
+def _environment(plan: Plan) -> dict[str, str] | None:
+    if plan.kind != "serve":
+        return None
+    from cockpit.agents.channels.opencode_server import prepare
+
+    return prepare()
+
+
+def _pass_on(child: Child, channel: Channel) -> None:
     """Signals go to the agent's group, and we wait for its end; a stop of the job stops both."""
     loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
     for number in FORWARDED:
         loop.add_signal_handler(number, child.signal, number)
+
+    async def interrupt() -> None:
+        try:
+            await channel.interrupt()
+        except ChannelError:
+            child.signal(signal.SIGTERM)
 
     def rest() -> None:
         child.signal(signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
 
+    if not channel.heeds_signals:
+        loop.add_signal_handler(signal.SIGINT, lambda: tasks.add(asyncio.create_task(interrupt())))
     loop.add_signal_handler(signal.SIGTSTP, rest)
     loop.add_signal_handler(signal.SIGCONT, child.signal, signal.SIGCONT)
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+Piped = Literal["", "below", "tagged", "above"]
+"""Where what is piped in stands: below the prompt, below it between `<stdin>` tags, above it."""
 Kind = Literal["stream-json", "app-server", "serve", "acp"]
 
 
@@ -13,7 +15,7 @@ class Plan(Struct, frozen=True, omit_defaults=True):
 
     `plain` is the operator's command as it would be started without a driver, `argv` the one that
     speaks the protocol. `prompt` is empty where the agent reads it from its standard input; what is
-    piped in belongs to the prompt where `takes_input` says so. `settings` are for the protocol's own
+    piped in belongs to the prompt as `piped` says. `settings` are for the protocol's own
     code: a model, a directory, a session to go on with. `socket` is where the driver listens.
     """
 
@@ -21,6 +23,6 @@ class Plan(Struct, frozen=True, omit_defaults=True):
     plain: tuple[str, ...]
     argv: tuple[str, ...]
     prompt: str
-    takes_input: bool = False
+    piped: Piped = ""
     settings: Mapping[str, Any] = {}
     socket: str = ""

@@ -142,7 +142,7 @@ def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan
         command.again(written(parts), ours),
         command.again((*SPEAKS, *written(options)), ours),
         prompt=words[0] if words else "",
-        takes_input=True,
+        piped="below",
     )
 
 

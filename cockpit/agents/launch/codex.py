@@ -6,19 +6,22 @@ when its hash is trusted; the trust in ours, and in no other, is given in the sa
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch import hooks, layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, TOKEN_HEADER, Door, Launch
 from cockpit.agents.launch.words import (
+    Command,
     Part,
     grammar,
     has,
     listed,
+    only,
     parse,
     plain,
     split,
@@ -33,6 +36,12 @@ RULES = grammar(
     " --remote-auth-token-env --thread-source --cyber-access-program --base --commit --title",
     "-i --image",
 )
+SPOKEN = listed(
+    "-c --config --enable --disable -m --model -s --sandbox -C --cd -o --output-last-message"
+    " -i --image --dangerously-bypass-approvals-and-sandbox --skip-git-repo-check --ephemeral --"
+)
+"""The options of `codex exec` that mean the same over its app-server."""
+PASSED_ON = ("-c", "--config", "--enable", "--disable")
 PROVIDER = "cockpit"
 KEY = "COCKPIT_DUMMY_KEY"
 TOKEN = "COCKPIT_RUN_TOKEN"
@@ -77,9 +86,12 @@ class Codex:
             if first in HEADLESS or first == "app-server" or has(rest, "--no-daemon")
             else [Part("--no-daemon", (), ("--no-daemon",))]
         )
-        words = written([*theirs, *_overrides(said), *alone, *rest])
+        words = [*theirs, *_overrides(said), *alone, *rest]
         return msgspec.structs.replace(
-            launched, argv=command.again(words, ours), environment={**ours, **layers.direct(outer)}
+            launched,
+            argv=command.again(written(words), ours),
+            environment={**ours, **layers.direct(outer)},
+            channel=_channel(command, words, ours),
         )
 
     def resume(self, argv: Sequence[str], session: str, prompt: str) -> tuple[str, ...] | None:
@@ -93,6 +105,43 @@ class Codex:
         if first not in HEADLESS:
             return command.again((*written(options), "resume", session, *said))
         return command.again(("exec", *written(options), "resume", session, *said))
+
+
+def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
+    """`codex exec [resume ID] PROMPT` and nothing that the app-server would not do."""
+    words = plain(parts)
+    if words[:1] not in (["exec"], ["e"]) or not only(parts, SPOKEN):
+        return None
+    resumed = words[1:2] == ["resume"]
+    if words[1:2] in (["review"], ["fork"], ["help"]) or len(words) > (4 if resumed else 2):
+        return None
+    if resumed and len(words) < 3:
+        return None
+    passed = [part for part in parts if part.option in PASSED_ON]
+    settings = {**_settings(parts), **({"resume": words[2]} if resumed else {})}
+    prompt = "".join(words[3 if resumed else 1 :])
+    return Plan(
+        "app-server",
+        command.again(written(parts), ours),
+        command.again(("app-server", *written(passed)), ours),
+        prompt="" if prompt == "-" else prompt,
+        piped="tagged",
+        settings=settings,
+    )
+
+
+def _settings(parts: list[Part]) -> dict[str, object]:
+    free = has(parts, "--dangerously-bypass-approvals-and-sandbox")
+    said = {
+        "model": value(parts, "-m", "--model"),
+        "cwd": value(parts, "-C", "--cd"),
+        "sandbox": "danger-full-access" if free else value(parts, "-s", "--sandbox"),
+        "anywhere": free or has(parts, "--skip-git-repo-check"),
+        "ephemeral": has(parts, "--ephemeral"),
+        "last_message_file": value(parts, "-o", "--output-last-message"),
+        "images": [path for part in parts if part.option in ("-i", "--image") for path in part.values],
+    }
+    return {name: each for name, each in said.items() if each}
 
 
 def _refuse(parts: list[Part], first: str) -> None:
