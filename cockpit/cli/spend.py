@@ -1,7 +1,6 @@
 """`cockpit spend`: works without the engine, from the usage index and the journal it shares with it."""
 
 import gc
-import json
 import os
 import sqlite3
 import time
@@ -40,23 +39,27 @@ FOREVER = 1 << 62
 @click.option("--json", "as_json_", is_flag=True, help="Stable keys; see the README.")
 def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> None:
     """What was spent, each call priced by its four token classes and counted once."""
-    options = _settings()
+    gc.disable()  # a history makes many tuples and no cycles: a twentieth of the time
+    options = loaded_settings()
     name = zone_name or options.timezone
     days = zone(name) if name else None
     first, last = _moment(since, days, 0), _moment(until, days, FOREVER)
-    index = _fresh_index(options, by)
+    index = fresh_index(options, by)
     try:
         with closing(index), WireBooks.reading(paths.journal_file()) as wire:
             report = report_spend(index, by, first, last, days, wire=wire)
     except sqlite3.DatabaseError as error:
         fail(f"the books cannot be read: {error}")
     if as_json_:
+        import json
+
         click.echo(json.dumps(as_builtins(report), indent=2, ensure_ascii=False))
     else:
         click.echo(_text(report, by))
 
 
-def _settings() -> settings.Settings:
+def loaded_settings() -> settings.Settings:
+    """The operator's settings; ends the command where they cannot be used."""
     try:
         return settings.load(paths.settings_file())
     except settings.SettingsError as error:
@@ -77,7 +80,7 @@ def _moment(text: str, zone: tzinfo | None, default: int) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)
 
 
-def _fresh_index(options: settings.Settings, by: By) -> Index:
+def fresh_index(options: settings.Settings, by: By) -> Index:
     """The index after a look at every transcript: our own look, or the engine's if it is running."""
     path = paths.index_file()
     for _ in range(2):
@@ -101,7 +104,6 @@ def _look(index: Index, options: settings.Settings, by: By) -> None:
     from cockpit.engine.library import Library, describe_runs, find_tools, scan
     from cockpit.prices.book import Book
 
-    gc.disable()  # a history makes many tuples and no cycles: a twentieth of the time
     book = Book.load(paths.prices_file(), paths.cache())
     price = Pricing(book)
     library = Library(chosen(options.agents), Path.home(), os.environ, options.roots)
