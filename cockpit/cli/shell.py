@@ -11,6 +11,7 @@ _COMMANDS = {
     "ps": ("fleet", "Every run, one line each."),
     "show": ("fleet", "One run in detail."),
     "spend": ("spend", "What was spent, by run, agent, model, project, day or tool."),
+    "tasks": ("tasks", "Work that repeats, and what a script could do of it."),
     "stop": ("act", "Stop runs; done when nothing of them is left alive."),
     "panic": ("act", "Stop everything that can be signalled, at once."),
     "budget": ("act", "Cap a run: money, time, tokens, turns."),
