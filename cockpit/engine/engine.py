@@ -39,8 +39,11 @@ from cockpit.engine.library import Library
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.opening import Opened
 from cockpit.engine.publisher import Publisher
+from cockpit.engine.repeating import Repeating
 from cockpit.engine.ruling import rules_of, zone_of
 from cockpit.engine.stops import Stops
+from cockpit.engine.tasks import Tasks
+from cockpit.engine.testimony import zone_name
 from cockpit.engine.watch import Watcher
 from cockpit.engine.workshop import Workshop
 from cockpit.journal import evidence, paths
@@ -108,7 +111,7 @@ class Engine:
             run=lambda run: self._publisher.fleet.runs.get(run),
             story=lambda run: stories.story(library, self._helm.links.found(run)),
             record=self._record,
-            done=lambda run: self._workshop.witnessed(run),
+            done=self._witnessed,
             now=now,
         )
         self._helm = Helm(
@@ -131,12 +134,15 @@ class Engine:
             spare=lambda: self._server.peers(),
             now=now,
         )
+        zone = zone_of(settings)
+        self._repeating = Repeating(Tasks(library, zone_name(zone)), zone, now)
         self._workshop = Workshop(
             journal=journal,
             blobs=evidence.store(),
             publish=self._publisher.happen,
             begin=self._helm.orders.begin,
             now=now,
+            tasks=self._repeating.known,
         )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
         self._stops = Stops(
@@ -152,6 +158,7 @@ class Engine:
             run.id for run in self._publisher.fleet.runs.values() if self._helm.held(run.id)
         )
         await self._workshop.start()
+        self._repeating.start()
         await self._server.listen(socket)
         self._watcher.start()
         tasks = [asyncio.create_task(self._publisher.publish()), asyncio.create_task(self._tick())]
@@ -161,6 +168,7 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.close()
         await self._workshop.close()
+        await self._repeating.close()
         await self._helm.close()
         await self._witness.close()
         self._lookout.close()
@@ -199,6 +207,11 @@ class Engine:
         self._helm.remember(events)
         self._decided = fold_all(self._decided, events)
         return self._journal.append(*events)
+
+    def _witnessed(self, run: str) -> None:
+        """A run left its evidence."""
+        self._repeating.witnessed()
+        self._workshop.witnessed(run)
 
     def _in_loop(self, step: Callable[[Any], None]) -> Callable[[Any], None]:
         def later(argument: object) -> None:
@@ -303,6 +316,7 @@ class Engine:
             "status": self._status,
             **self._helm.orders.answers(),
             **self._workshop.answers(),
+            **self._repeating.answers(),
             "sync": self._sync,
             "shutdown": self._shutdown,
         }
