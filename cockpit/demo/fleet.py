@@ -133,7 +133,7 @@ class Demo:
         Answers as soon as at least `count` requests were served, and the answers to `begun` had begun.
         """
         query = f"count={count}&begun={begun}"
-        return await asyncio.to_thread(_fetch, f"{self.url}/_served?{query}")
+        return await asyncio.to_thread(fetch, f"{self.url}/_served?{query}")
 
     async def until(self, *names: str) -> None:
         """Wait until agents with these names have started."""
@@ -234,7 +234,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             insist()
 
 
-def _fetch(url: str) -> dict[str, Any]:
+def fetch(url: str) -> dict[str, Any]:
+    """What the provider tells of itself."""
     with urllib.request.urlopen(url, timeout=60) as response:
         found: dict[str, Any] = msgspec.json.decode(response.read())
     return found

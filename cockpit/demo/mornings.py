@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,14 +21,17 @@ from typing import Any
 import msgspec
 
 from cockpit.agents.registry import chosen
-from cockpit.demo.fleet import DemoError, agent_homes
+from cockpit.core.shelf import Sheet
+from cockpit.demo.fleet import DemoError, agent_homes, fetch
 from cockpit.demo.governing import PASSED_ON, program
 from cockpit.demo.plan import Place, Plan
 from cockpit.demo.prices import price_file
 from cockpit.engine.client import Client
 from cockpit.engine.engine import Engine
 from cockpit.engine.library import Library
-from cockpit.journal import paths
+from cockpit.engine.workbench import Workbench
+from cockpit.journal import evidence, paths
+from cockpit.journal.evidence import Evidence
 from cockpit.journal.index import Index
 from cockpit.journal.settings import Settings
 from cockpit.journal.store import Journal
@@ -36,6 +39,7 @@ from cockpit.prices.book import Book
 
 FIRST = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 START_S = 30.0
+STORY_S = 120.0
 PROMPT = "Write this morning's report from data/figures.json"
 
 PLAN = Plan(
@@ -94,17 +98,20 @@ class Mornings:
     def _move(self, moment: datetime) -> None:
         self._offset += int(moment.timestamp() * 1000) - self.now()
 
-    def figures(self, day: datetime, visitors: int, orders: int, pages: Mapping[str, int]) -> None:
-        """What the world left in the workspace for this day."""
+    def bring(self, number: int, more: int = 0) -> datetime:
+        """What the world leaves in the workspace for the present morning; `more` pages are new."""
+        pages = {"pricing": 800 + 7 * number, "docs": 500 + 3 * number, "home": 300 - number}
+        pages |= {"blog": 120 + number} if number % 2 else {}
+        pages |= {f"launch-{each}": 90 - each for each in range(1, more + 1)}
         told = {
-            "date": f"{day:%Y-%m-%d}",
-            "visitors": visitors,
-            "orders": orders,
+            "date": f"{self.moment:%Y-%m-%d}",
+            "visitors": 4_000 + 37 * number,
+            "orders": 80 + 5 * number,
             "pages": [{"page": page, "views": views} for page, views in pages.items()],
         }
         path = self.workspace / "data" / "figures.json"
-        path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(told, indent=2) + "\n")
+        return self.moment
 
     def report(self, day: datetime) -> str:
         """The report of that day; empty when nobody wrote one."""
@@ -115,6 +122,52 @@ class Mornings:
         """The agent is asked, as `cockpit run` would ask it; its run's id."""
         told = json.loads(await self.client.ask("begin", **self._wish()))
         return str(told["run"])
+
+    async def script(self, action: str, **words: object) -> bytes:
+        """One of the requests about a script."""
+        return await self.client.ask("script", action=action, **words)
+
+    async def sheet(self, name: str) -> Sheet:
+        """A script with all that is known of it."""
+        return msgspec.json.decode(await self.script("show", name=name), type=Sheet)
+
+    async def until(self, name: str, reached: Callable[[Sheet], bool]) -> Sheet:
+        """Waits for a script to have come so far.
+
+        Raises:
+            DemoError: when it does not, with where it stands.
+        """
+        deadline = time.monotonic() + STORY_S
+        async for _ in self.client.fleets():
+            sheet = await self.sheet(name)
+            if reached(sheet) and not sheet.row.running:
+                return sheet
+            if time.monotonic() > deadline:
+                raise DemoError(f"{name} stays {sheet.row.stage}: {sheet.row.needs}")
+        raise DemoError("the engine has gone")
+
+    @property
+    def bench(self) -> Workbench:
+        """Where the engine's scripts run."""
+        return self._engine.workshop.bench
+
+    async def calls(self) -> int:
+        """Requests that the provider has answered."""
+        told = await asyncio.to_thread(fetch, f"{self.provider}/_served")
+        return len(told["served"])
+
+    async def done(self, run: str) -> None:
+        """Waits until there is evidence of the run."""
+        deadline = time.monotonic() + START_S
+        while run not in self._kept():
+            if time.monotonic() > deadline:
+                raise DemoError(f"{run} left no evidence")
+            await asyncio.sleep(0.1)
+
+    def _kept(self) -> set[str]:
+        with Evidence.reading(paths.journal_file(), evidence.store()) as kept:
+            rows = kept.rows() if kept is not None else []
+        return {row.run for row in rows if row.ended is not None}
 
     def _wish(self) -> dict[str, Any]:
         outer = {name: self._before[name] for name in PASSED_ON if name in self._before}

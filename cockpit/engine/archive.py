@@ -50,8 +50,10 @@ class Archive:
         return [_task(group) for group in clusters(known)]
 
     def task(self, named: str) -> Task | None:
-        """A repeated task by its id or its name."""
-        found = [task for task in self._tasks() if named in (task.id, task.name)]
+        """A repeated task by its id, its name or one of its runs."""
+        tasks = self._tasks()
+        found = [task for task in tasks if named in (task.id, task.name)]
+        found = found or [task for task in tasks if named in task.runs]
         return found[0] if len(found) == 1 else None
 
     def task_of(self, run: str) -> Task | None:

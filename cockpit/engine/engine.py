@@ -136,7 +136,8 @@ class Engine:
         )
         zone = zone_of(settings)
         self._repeating = Repeating(Tasks(library, zone_name(zone)), zone, now)
-        self._workshop = Workshop(
+        self.workshop = Workshop(
+            settings=settings,
             journal=journal,
             blobs=evidence.store(),
             publish=self._publisher.happen,
@@ -157,7 +158,7 @@ class Engine:
         self._witness.start(
             run.id for run in self._publisher.fleet.runs.values() if self._helm.held(run.id)
         )
-        await self._workshop.start()
+        await self.workshop.start()
         self._repeating.start()
         await self._server.listen(socket)
         self._watcher.start()
@@ -167,7 +168,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.close()
-        await self._workshop.close()
+        await self.workshop.close()
         await self._repeating.close()
         await self._helm.close()
         await self._witness.close()
@@ -211,7 +212,7 @@ class Engine:
     def _witnessed(self, run: str) -> None:
         """A run left its evidence."""
         self._repeating.witnessed()
-        self._workshop.witnessed(run)
+        self.workshop.witnessed(run)
 
     def _in_loop(self, step: Callable[[Any], None]) -> Callable[[Any], None]:
         def later(argument: object) -> None:
@@ -279,7 +280,7 @@ class Engine:
         if events:
             self._record(*events)
         self._helm.tick(self._census.found)
-        self._workshop.tick()
+        self.workshop.tick()
         now = self._now()
         for run in list(self._publisher.fleet.runs.values()):
             event = clocks.due(run, now)
@@ -315,7 +316,7 @@ class Engine:
             "spend": self._spend,
             "status": self._status,
             **self._helm.orders.answers(),
-            **self._workshop.answers(),
+            **self.workshop.answers(),
             **self._repeating.answers(),
             "sync": self._sync,
             "shutdown": self._shutdown,

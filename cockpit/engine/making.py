@@ -18,6 +18,15 @@ from cockpit.engine.scripts import ScriptError, Scripts
 from cockpit.journal import shelf
 
 NAME_LIMIT = 40
+NAME_WORDS = 4
+PLAIN = frozenset(
+    (
+        "a", "an", "and", "by", "can", "do", "for", "from", "in", "into", "it", "make", "me", "my",
+        "of", "on", "out", "please", "put", "that", "the", "this", "to", "today", "with", "write",
+        "you", "your",
+    )
+)  # fmt: skip
+"""Words that say nothing of a task."""
 ENOUGH = 3
 
 log = logging.getLogger(__name__)
@@ -27,7 +36,7 @@ class Evidence(Protocol):
     """What is known of runs; all of it is read in threads."""
 
     def task(self, named: str) -> Task | None:
-        """A repeated task by its id or its name."""
+        """A repeated task by its id, its name or one of its runs."""
         ...
 
     def trace(self, run: str) -> Trace | None:
@@ -129,8 +138,9 @@ class Making:
         return await self._scripts.put(entry, shelf.written(script, self._now()), by=by)
 
     def _name(self, told: str) -> str:
-        words = re.findall(r"[a-z0-9]+", one_line(told).lower())
-        name = "-".join(words)[:NAME_LIMIT].strip("-") or "script"
+        words = re.findall(r"[a-z0-9]+", re.sub(r"['\u2019]s\b", "", one_line(told).lower()))
+        telling = [word for word in words if word not in PLAIN and not word.isdigit()]
+        name = "-".join(telling[:NAME_WORDS])[:NAME_LIMIT].strip("-") or "script"
         candidates = [name, *(f"{name}-{number}" for number in range(2, 1000))]
         return next(each for each in candidates if not self._scripts.taken(each))
 
@@ -197,7 +207,7 @@ class Making:
             return await self._given_up(entry, f"{reason}; no repair yet: {why}")
         if life.why_not(trials):
             return await self._given_up(entry, f"{reason}; no repair yet: {life.why_not(trials)}")
-        return await self._applied(entry, broken, made.script, trials)
+        return await self._applied(entry, broken, made.script, trials, reason)
 
     async def _tried(self, task: str, traces: Sequence[Trace]) -> tuple[Made, tuple[Trial, ...]]:
         made = await asyncio.to_thread(self._maker.make, task, traces, repairing=True)
@@ -206,7 +216,7 @@ class Making:
         return made, await asyncio.to_thread(self._maker.prove, made.script, traces)
 
     async def _applied(
-        self, entry: Entry, broken: Script, script: Script, trials: Sequence[Trial]
+        self, entry: Entry, broken: Script, script: Script, trials: Sequence[Trial], reason: str
     ) -> Entry:
         review = repair.review(broken, script, trials)
         after = life.repaired(entry.life, script.content, review)
@@ -215,7 +225,7 @@ class Making:
         )
         if review:
             return await self._scripts.put(replace(entry, life=after), by="repair")
-        why = f"mends {broken.content[:12]}: {broken.purpose}"
+        why = f"mends {broken.content[:12]}: {reason}"
         return await self._scripts.decided(entry, after, "repair", "repair", why)
 
     async def _given_up(self, entry: Entry, why: str) -> Entry:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from cockpit.architect import stage
 from cockpit.architect.blobs import Blobs
-from cockpit.architect.broker import Broker, Live
+from cockpit.architect.broker import Answer, Answerer, Broker, Live, Request, refused
 from cockpit.architect.replay import judged, scene, tell, unplayable
 from cockpit.architect.result import Said, within
 from cockpit.architect.sandbox import (
@@ -42,6 +42,7 @@ PRIVATE = (".local", ".localhost", ".internal", ".lan", ".home", ".test", ".home
 
 Secrets = Callable[[str], str | None]
 """The secret of a name."""
+NO_MODELS = "a script makes no model calls"
 
 
 class Copied:
@@ -122,11 +123,17 @@ class Workbench:
         sandbox: Callable[[], Sandbox | None] = best,
         *,
         secrets: Secrets = lambda _: None,
+        models: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """`sandbox` is asked when one is needed: the first time takes a moment."""
+        """`sandbox` is asked when one is needed: the first time takes a moment.
+
+        `models` are the hosts (`name` or `name:port`) where models are, the gateway among them: no
+        script gets an answer from there, whatever it was allowed.
+        """
         self._blobs = blobs
         self._find = sandbox
         self._secrets = secrets
+        self._models = models
 
     @property
     def _sandbox(self) -> Sandbox | None:
@@ -216,7 +223,7 @@ class Workbench:
             private=private_hosts(script.capabilities),
             secrets=self._secret_of(script.capabilities),
         )
-        with Broker(base / "own" / "broker", live) as broker:
+        with Broker(base / "own" / "broker", self._without_models(live)) as broker:
             cell = Cell(
                 folder=str(work),
                 readable=(str(base), str(work)),
@@ -233,6 +240,17 @@ class Workbench:
             )
             ended = self._sandbox.run(argv, cell) if self._sandbox else _unheld(argv, cell)
         return _said(ended)
+
+    def _without_models(self, live: Answerer) -> Answerer:
+        closed = self._models()
+
+        def answer(request: Request) -> Answer:
+            place = urlsplit(request.url)
+            if closed & {place.netloc.lower(), place.hostname or ""}:
+                return refused("denied", NO_MODELS)
+            return live(request)
+
+        return answer
 
     def _secret_of(self, capabilities: Capabilities) -> Callable[[str, str], str | None]:
         """A secret goes only to a host that got it in the runs, where the declaration names hosts."""

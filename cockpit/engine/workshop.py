@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from cockpit.core.events import Event
 from cockpit.core.script import Task
@@ -16,13 +18,16 @@ from cockpit.engine.script_orders import ScriptOrders
 from cockpit.engine.scripts import Scripts
 from cockpit.engine.wanted import Wanted
 from cockpit.engine.workbench import Workbench
+from cockpit.gateway.providers import KNOWN
+from cockpit.journal import paths
 from cockpit.journal.blobs import BlobStore
+from cockpit.journal.settings import Settings
 from cockpit.journal.shelf import Shelf
 from cockpit.journal.store import Journal
 
 
 class Workshop:
-    """Belongs to the engine's event loop.
+    """Belongs to the engine's event loop. `bench` is where scripts run.
 
     `publish` shows events that are in the journal, `begin` starts a governed run, `tasks` looks for
     repeats and is called in a thread.
@@ -31,6 +36,7 @@ class Workshop:
     def __init__(
         self,
         *,
+        settings: Settings,
         journal: Journal,
         blobs: BlobStore,
         publish: Callable[[Iterable[Event]], None],
@@ -39,7 +45,9 @@ class Workshop:
         tasks: "Callable[[], Sequence[Task]] | None" = None,
     ) -> None:
         self._begin = begin
-        self._bench = Workbench(blobs, secrets=os.environ.get)
+        self.bench = Workbench(
+            blobs, secrets=os.environ.get, models=lambda: model_hosts(settings, paths.state())
+        )
         self._archive = Archive(journal.engine, blobs, tasks)
         self._scripts = Scripts(store=Shelf(journal.engine), book=journal, publish=publish, now=now)
         making = Making(
@@ -53,7 +61,7 @@ class Workshop:
             scripts=self._scripts,
             making=making,
             evidence=self._archive,
-            bench=self._bench,
+            bench=self.bench,
             begin=self._begun,
             script_of=self._script_of,
             now=now,
@@ -62,7 +70,7 @@ class Workshop:
             scripts=self._scripts,
             making=making,
             occurrences=self._occurrences,
-            held=lambda: self._bench.held,
+            held=lambda: self.bench.held,
             now=now,
         )
 
@@ -73,7 +81,7 @@ class Workshop:
     async def start(self) -> None:
         """Looks what holds scripts here, and takes up what a former engine left."""
         await self._occurrences.start()
-        await asyncio.to_thread(lambda: self._bench.held)
+        await asyncio.to_thread(lambda: self.bench.held)
 
     async def close(self) -> None:
         await self._occurrences.close()
@@ -110,3 +118,21 @@ class Workshop:
         runs = frozenset(task.runs)
         best = max(entries, key=lambda entry: len(runs.intersection(entry.evidence)))
         return best.name if runs.intersection(best.evidence) - {run} else ""
+
+
+def model_hosts(settings: Settings, state: Path) -> frozenset[str]:
+    """Where models are, as `name` or `name:port`: every known provider, the operator's own, the gateway."""
+    urls = [url for provider in KNOWN.values() for url in provider.urls.values()]
+    urls += [provider.base_url for provider in settings.providers.values()]
+    hosts = {_host(url) for url in urls} - {""}
+    try:
+        port = int((state / "gateway.port").read_text())
+    except (OSError, ValueError):
+        return frozenset(hosts)
+    return frozenset(hosts | {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"})
+
+
+def _host(url: str) -> str:
+    """The host of a URL; on this machine only together with its port."""
+    place = urlsplit(url)
+    return place.netloc.lower() if place.port else place.hostname or ""
