@@ -46,6 +46,7 @@ class ShelfScreen(LiveScreen):
         self._sheets: dict[str, Sheet] = {}
         self._at_work: set[str] = set()
         self._is_open = False
+        self._is_asking = self._is_stale = False
         self._asked_at = 0
         self._trouble = ""
 
@@ -119,17 +120,36 @@ class ShelfScreen(LiveScreen):
     # --- asking the engine
 
     def _ask(self) -> None:
+        """Ask, or once more when the answer to the question under way has come."""
         self._asked_at = self.told.now
-        self.run_worker(self._fetch(), exclusive=True, group="shelf")
+        self._is_stale = self._is_asking
+        if not self._is_asking:
+            self._is_asking = True
+            self.run_worker(self._fetch(), group="shelf")
 
     async def _fetch(self) -> None:
         try:
             self._rows = await scripts.scripts(self.cockpit.remote)
-            self._shown_again()
-            row = self.table.under_cursor
-            if row is not None and not self.is_gone:
-                self._sheets[row.name] = await scripts.sheet(self.cockpit.remote, row.name)
             self._trouble = ""
+        except Exception as error:  # the engine's refusal is for the operator to read
+            self._trouble = text.safe(str(error))
+        self._is_asking = False
+        self._shown_again()
+        if not self.is_gone:
+            self._ask_sheet()
+            if self._is_stale:
+                self._ask()
+
+    def _ask_sheet(self) -> None:
+        """Of the script under the cursor, when the cursor has come to rest on it."""
+        self.run_worker(self._fetch_sheet, exclusive=True, group="sheet")  # type: ignore[arg-type]
+
+    async def _fetch_sheet(self) -> None:
+        row = self.table.under_cursor
+        if row is None:
+            return
+        try:
+            self._sheets[row.name] = await scripts.sheet(self.cockpit.remote, row.name)
         except Exception as error:  # the engine's refusal is for the operator to read
             self._trouble = text.safe(str(error))
         self._shown_again()
@@ -258,7 +278,7 @@ class ShelfScreen(LiveScreen):
         self._show_detail()
         self.show_last_line(self.cockpit.banner)
         if self._rows is not None:
-            self._ask()
+            self._ask_sheet()
 
     def on_opened(self) -> None:
         self.action_open()

@@ -53,6 +53,7 @@ class TasksScreen(LiveScreen):
         self._scripts: dict[str, ShelfRow] = {}
         self._refused: dict[str, Refusal] = {}
         self._is_open = False
+        self._is_asking = self._is_stale = False
         self._asked_at = 0
         self._trouble = ""
 
@@ -143,8 +144,12 @@ class TasksScreen(LiveScreen):
     # --- asking the engine
 
     def _ask(self) -> None:
+        """Ask, or once more when the answer to the question under way has come."""
         self._asked_at = self.told.now
-        self.run_worker(self._fetch(), exclusive=True, group="tasks")
+        self._is_stale = self._is_asking
+        if not self._is_asking:
+            self._is_asking = True
+            self.run_worker(self._fetch(), group="tasks")
 
     async def _fetch(self) -> None:
         remote = self.cockpit.remote
@@ -155,7 +160,10 @@ class TasksScreen(LiveScreen):
         else:
             self._trouble, self._tasks = "", found
             self._scripts = {row.task: row for row in shelf}
+        self._is_asking = False
         self._shown_again()
+        if self._is_stale and not self.is_gone:
+            self._ask()
 
     def _shown_again(self) -> None:
         if not self.is_gone:
