@@ -195,14 +195,6 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("pane.events", "3", "Events pane", "Show or hide the event feed.", "pane('events')"),
     Command(
-        "screen.spend",
-        "dollar_sign",
-        "Spend",
-        "What was spent, by run, agent, model, project, day or tool.",
-        "app.spend",
-        where="app",
-        footer="spend",
-    Command(
         "screen.tasks",
         "t",
         "Tasks and scripts",
@@ -427,6 +419,14 @@ COMMANDS: tuple[Command, ...] = (
         "pane(-1)",
         where="review",
     ),
+    Command(
+        "screen.spend",
+        "dollar_sign",
+        "Spend",
+        "What was spent, by run, agent, model, project, day or tool.",
+        "app.spend",
+        where="app",
+        footer="spend",
     ),
     Command(
         "spend.back",
@@ -635,14 +635,6 @@ def bindings(where: Where) -> list[Binding]:
     ]
 
 
-def keys_of(command: Command, remapped: Mapping[str, str]) -> list[str]:
-    """The keys of a command as people write them, the operator's own first."""
-    keys = remapped.get(command.id, command.key).split(",")
-    return [_GLYPHS.get(key.strip(), key.strip()) for key in keys if key.strip()]
-
-
-def unknown_keys(remapped: Mapping[str, str]) -> list[str]:
-    """A sentence for every remapped id that is no command."""
 def belongs(command: Command, where: Where) -> bool:
     """Whether a command is one of this screen; those of the app belong to the app alone."""
     match command.where:
@@ -653,6 +645,14 @@ def belongs(command: Command, where: Where) -> bool:
     return command.where == where
 
 
+def keys_of(command: Command, remapped: Mapping[str, str]) -> list[str]:
+    """The keys of a command as people write them, the operator's own first."""
+    keys = remapped.get(command.id, command.key).split(",")
+    return [_GLYPHS.get(key.strip(), key.strip()) for key in keys if key.strip()]
+
+
+def unknown_keys(remapped: Mapping[str, str]) -> list[str]:
+    """A sentence for every remapped id that is no command."""
     return [
         f"keys: {id_} is no command; nearest is {get_close_matches(id_, BY_ID, 1, 0)[0]}"
         for id_ in remapped
