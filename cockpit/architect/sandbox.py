@@ -1,8 +1,10 @@
 """Where a script runs: no network, one socket, few files, little memory, a time that ends.
 
-Two kinds do this: sandlock (Landlock and seccomp, a clock and a seed of its own) where the kernel is new
-enough, bubblewrap (namespaces, resource limits) otherwise. Where there is neither, nothing here runs a
+Two kinds do this: sandlock (Landlock and seccomp, a seed of its own) where the kernel is new enough, bubblewrap (namespaces, resource limits) otherwise. Where there is neither, nothing here runs a
 script; whoever wants to must ask the operator each time, with the sentence of `why_none`.
+
+The clock is the machine's in both: that of sandlock 0.9 moves the monotonic clock as well, and then a program
+that sleeps until a moment never wakes. Scripts read no clock (V0), and git is told its day by its environment.
 """
 
 import functools
@@ -14,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -51,7 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """One execution: `folder` is where it begins. Paths are absolute; what is not named here is not there.
 
-    `writable` are folders or sockets, `programs` executables, `now` milliseconds since the epoch.
+    `writable` are folders or sockets, `programs` executables.
     """
 
     folder: str
@@ -59,7 +60,6 @@ class Cell(Struct, frozen=True, kw_only=True):
     writable: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     environment: dict[str, str] = {}
-    now: int = 0
     seed: int = 0
     limits: Limits = Limits()
 
@@ -78,7 +78,6 @@ class Sandbox(Protocol):
     """A way to run something that is not trusted."""
 
     kind: str
-    holds_clock: bool
 
     def run(self, argv: Sequence[str], cell: Cell) -> Ended:
         """Runs to its end, or to that of its limits; nothing it started outlives the call."""
@@ -102,7 +101,6 @@ class Sandlock:
     """Landlock and seccomp by sandlock: nothing is mounted, no privileges are needed."""
 
     kind = "sandlock"
-    holds_clock = True
 
     def run(self, argv: Sequence[str], cell: Cell) -> Ended:
         import sandlock  # type: ignore[import-untyped]  # 30 ms, and only Linux has it
@@ -120,7 +118,6 @@ class Sandlock:
                 max_memory=cell.limits.memory,
                 max_processes=cell.limits.processes,
                 max_open_files=256,
-                time_start=datetime.fromtimestamp(cell.now // 1000, UTC) if cell.now else None,
                 random_seed=cell.seed,
                 no_coredump=True,
                 deterministic_dirs=True,
@@ -134,10 +131,9 @@ class Sandlock:
 
 
 class Bubblewrap:
-    """Namespaces by bubblewrap; limits by rlimits, the clock is the machine's."""
+    """Namespaces by bubblewrap; limits by rlimits."""
 
     kind = "bubblewrap"
-    holds_clock = False
 
     def run(self, argv: Sequence[str], cell: Cell) -> Ended:
         with tempfile.TemporaryDirectory(prefix="cockpit-out-") as outputs:

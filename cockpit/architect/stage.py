@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,23 +179,21 @@ def difference(
 
 
 def play(
-    scenes: Sequence[Scene], blobs: Blobs, sandbox: Sandbox, *, hash_seed: int = 0, now: int = 0
+    scenes: Sequence[Scene], blobs: Blobs, sandbox: Sandbox, *, hash_seed: int = 0
 ) -> list[Played]:
     """Perform the scenes, each in a world of its own; one the sandbox did not come to gets a second chance."""
     halves = [scenes] if len(scenes) < WORTH_TWO else [scenes[::2], scenes[1::2]]
     with ThreadPoolExecutor(len(halves)) as pool:
-        told = list(pool.map(lambda some: _played(some, blobs, sandbox, hash_seed, now), halves))
+        told = list(pool.map(lambda some: _played(some, blobs, sandbox, hash_seed), halves))
     played = [one for pair in itertools.zip_longest(*told) for one in pair if one is not None]
     missed = [place for place, one in enumerate(played) if one.codes == (NOT_REACHED,)]
-    again = _played([scenes[place] for place in missed], blobs, sandbox, hash_seed, now)
+    again = _played([scenes[place] for place in missed], blobs, sandbox, hash_seed)
     for place, one in zip(missed, again, strict=True):
         played[place] = one
     return played
 
 
-def _played(
-    scenes: Sequence[Scene], blobs: Blobs, sandbox: Sandbox, seed: int, now: int
-) -> list[Played]:
+def _played(scenes: Sequence[Scene], blobs: Blobs, sandbox: Sandbox, seed: int) -> list[Played]:
     if not scenes:
         return []
     with contextlib.ExitStack() as stack:
@@ -208,7 +207,7 @@ def _played(
         (base / "jobs.json").write_text(json.dumps([place.job() for place in places]))
         ended = sandbox.run(
             [python(), *PYTHON_FLAGS, str(base / "driver.py"), str(base / "jobs.json")],
-            _cell(base, scenes, programs, seed, now),
+            _cell(base, scenes, programs, seed),
         )
         told = _told(ended)
         return [place.played(told.get(number), ended) for number, place in enumerate(places)]
@@ -223,7 +222,7 @@ def _quick() -> str | None:
     return MEMORY if free > ROOM and os.access(MEMORY, os.W_OK) else None
 
 
-def _cell(base: Path, scenes: Sequence[Scene], programs: list[str], seed: int, now: int) -> Cell:
+def _cell(base: Path, scenes: Sequence[Scene], programs: list[str], seed: int) -> Cell:
     seconds = 10.0 + 2 * JOB_SECONDS + 2.0 * sum(scene.times for scene in scenes)
     return Cell(
         folder=str(base),
@@ -231,7 +230,6 @@ def _cell(base: Path, scenes: Sequence[Scene], programs: list[str], seed: int, n
         writable=tuple(str(base / str(number)) for number in range(len(scenes))),
         programs=tuple(programs),
         environment={"PYTHONHASHSEED": str(seed), "PATH": str(base / "bin")},
-        now=now,
         seed=seed + 1,
         limits=Limits(seconds=seconds),
     )
@@ -287,6 +285,7 @@ class _Place:
         noon = f"{self.scene.date}T12:00:00+00:00"
         told = {"HOME": str(self.home), "TMPDIR": str(self.home), **self.scene.environment}
         told |= {"GIT_AUTHOR_DATE": noon, "GIT_COMMITTER_DATE": noon}
+        told["GIT_TEST_DATE_NOW"] = str(int(datetime.fromisoformat(noon).timestamp()))
         return told | ({"COCKPIT_BROKER": str(self.broker.path)} if self.broker else {})
 
     def played(self, told: dict[str, Any] | None, ended: Ended) -> Played:

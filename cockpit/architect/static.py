@@ -5,11 +5,14 @@ script that wants it was not made from the runs.
 """
 
 import ast
+import functools
+import inspect
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+from cockpit.architect import prelude
 from cockpit.architect.stage import covered
 from cockpit.core.redaction import Redactor
 from cockpit.core.script import Script
@@ -144,7 +147,9 @@ MODELS = re.compile(
 )
 RUNNERS = frozenset({"run", "command"})
 """The functions of a script that start a program: the first word must be written out."""
-GUARDS = frozenset({"check", "agree", "known", "above", "below", "drift", "nothing", "beginning"})
+GUARDS = frozenset(
+    {"check", "agree", "expect", "known", "above", "below", "drift", "nothing", "beginning"}
+)
 """Functions whose arguments are bounds, samples and reasons, not results."""
 ANYTHING = ("*", "**", "**/*", "*/**")
 HARMLESS_GIT = frozenset(
@@ -158,8 +163,8 @@ FEWEST = 2
 def findings(script: Script, traces: Sequence[Trace]) -> list[str]:
     """What speaks against the script, in sentences; empty when nothing."""
     try:
-        tree = ast.parse(script.source)
-    except (SyntaxError, ValueError) as error:
+        tree = _theirs(ast.parse(script.source))
+    except (SyntaxError, ValueError, RecursionError) as error:
         return [f"it is no Python: {error}"]
     told = [
         *_header(script.source),
@@ -171,6 +176,17 @@ def findings(script: Script, traces: Sequence[Trace]) -> list[str]:
         *_remembered(tree, script, traces),
     ]
     return list(dict.fromkeys(one for one in told if one))
+
+
+def _theirs(tree: ast.Module) -> ast.Module:
+    """The script without what was copied unchanged from our own prelude."""
+    ours = _ours()
+    return ast.Module([node for node in tree.body if ast.dump(node) not in ours], [])
+
+
+@functools.cache
+def _ours() -> frozenset[str]:
+    return frozenset(ast.dump(node) for node in ast.parse(inspect.getsource(prelude)).body)
 
 
 def _header(source: str) -> Iterator[str]:

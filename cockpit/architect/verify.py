@@ -78,11 +78,7 @@ class _Trying:
         return scene(script, trace, self.blobs, given, times)
 
     def play(self, scenes: Sequence[Scene], *, seed: int = 0) -> list[Played]:
-        return play(scenes, self.blobs, self.sandbox, hash_seed=seed, now=self.now)
-
-    @property
-    def now(self) -> int:
-        return max((trace.began for trace in self.traces), default=0)
+        return play(scenes, self.blobs, self.sandbox, hash_seed=seed)
 
     def wrong(self, script: Script, played: Played) -> list[str]:
         return judged(script, played, self.told[played.name], self.comparisons)
@@ -258,24 +254,40 @@ def _inputs(trying: _Trying) -> list[Trial]:
 
 
 def _same(first: Played, result: Played, before: Trace, after: Trace, trying: _Trying) -> bool:
-    """Whether the mutation did not matter: the same files, or the same lines added to another file."""
+    """Whether the mutation did not matter: the same files, the same lines added, or a copy of the other file."""
     if result.made.keys() != first.made.keys():
         return False
-    git = uses_git(trying.script.capabilities) and result.git != first.git
-    return not git and all(
-        result.made[path] == first.made[path]
+    if uses_git(trying.script.capabilities) and result.git != first.git:
+        return False
+    copies = _mutated_files(before, after, trying)
+    return all(
+        result.made[path] == content
+        or (content, result.made[path]) in copies
         or _added(path, first, before, trying) == _added(path, result, after, trying) != b""
-        for path in result.made
+        for path, content in first.made.items()
     )
 
 
+def _mutated_files(before: Trace, after: Trace, trying: _Trying) -> list[tuple[object, object]]:
+    """Contents that became others: who copies a file copies it whatever is in it."""
+    if before.world is None or after.world is None:
+        return []
+    old, new = before.world.before.files, after.world.before.files
+    return [
+        ((trying.blobs.get(old[path].content), mode), (trying.blobs.get(new[path].content), mode))
+        for path in old.keys() & new.keys()
+        if old[path] != new[path]
+        for mode in (0o644, 0o755)
+    ]
+
+
 def _added(path: str, played: Played, trace: Trace, trying: _Trying) -> bytes:
-    """What was put at the end of a file; nothing where it was changed otherwise."""
+    """What was put at the end of a file, or into a new one; nothing where it was changed otherwise."""
     content = played.made[path]
-    file = trace.world.before.files.get(path) if trace.world else None
-    if content is None or file is None:
+    if content is None:
         return b""
-    old = trying.blobs.get(file.content)
+    file = trace.world.before.files.get(path) if trace.world else None
+    old = trying.blobs.get(file.content) if file else b""
     return content[0].removeprefix(old) if content[0].startswith(old) else b""
 
 
