@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from cockpit.architect.profile import Profile, profile
-from cockpit.architect.repeats import clusters
 from cockpit.core.events import RunGoverned, decode
 from cockpit.core.script import Task
 from cockpit.core.shelf import Wish
@@ -17,7 +15,6 @@ from cockpit.journal.blobs import BlobStore
 from cockpit.journal.store import events
 from cockpit.journal.traces import traces
 
-ENOUGH = 3
 CUT = ("…", "{{secret:")
 """A word of a command with one of these was not kept whole."""
 
@@ -29,25 +26,14 @@ class Archive:
         self,
         engine: sa.Engine,
         blobs: BlobStore,
-        tasks: "Callable[[], Sequence[Task]] | None" = None,
+        tasks: Callable[[], Sequence[Task]],
+        told: Callable[[str], Trace | None],
     ) -> None:
-        """`tasks` looks for repeats over all agents' runs; without it only evidence is compared."""
-        self.blobs = blobs
+        """`tasks` looks for repeats over all agents' runs, `told` reads what a transcript tells."""
         self._engine = engine
-        self._tasks = tasks or self._repeats
-        self._profiles: dict[str, Profile] = {}
-
-    def _repeats(self) -> list[Task]:
-        asked = sa.select(traces.c.run).where(traces.c.ended.is_not(None), traces.c.body != "")
-        with self._engine.connect() as connection:
-            runs = [row.run for row in connection.execute(asked.order_by(traces.c.began))]
-        for run in runs:
-            if run not in self._profiles:
-                trace = self.trace(run)
-                if trace is not None:
-                    self._profiles[run] = profile(trace)
-        known = [self._profiles[run] for run in runs if run in self._profiles]
-        return [_task(group) for group in clusters(known)]
+        self._blobs = blobs
+        self._tasks = tasks
+        self._told = told
 
     def task(self, named: str) -> Task | None:
         """A repeated task by its id, its name or one of its runs."""
@@ -61,12 +47,12 @@ class Archive:
         return next((task for task in self._tasks() if run in task.runs), None)
 
     def trace(self, run: str) -> Trace | None:
-        """The evidence of a run that is over; None when there is none, or no longer."""
+        """The evidence of a run that is over, else what was told of it; None without either."""
         asked = sa.select(traces.c.body).where(traces.c.run == run, traces.c.ended.is_not(None))
         with self._engine.connect() as connection:
             body = connection.execute(asked).scalar()
         try:
-            return evidence.get(self.blobs, body) if body else None
+            return evidence.get(self._blobs, body) if body else self._told(run)
         except KeyError:
             return None
 
@@ -101,18 +87,3 @@ class Archive:
             body = connection.execute(asked).scalar()
         found = decode(body) if body else None
         return found if isinstance(found, RunGoverned) else None
-
-
-def _task(group: Sequence[Profile]) -> Task:
-    """Runs that did the same, named by the first of them."""
-    first, last = group[0], group[-1]
-    good = [one for one in group if one.succeeded]
-    return Task(
-        id=first.run,
-        name=last.name or last.text,
-        runs=tuple(one.run for one in group),
-        project=last.project,
-        first=first.began,
-        last=last.began,
-        verdict="candidate" if len(good) >= ENOUGH else "wait",
-    )

@@ -135,15 +135,17 @@ class Engine:
             now=now,
         )
         zone = zone_of(settings)
-        self._repeating = Repeating(Tasks(library, zone_name(zone)), zone, now)
+        tasks = Tasks(library, zone_name(zone))
+        self._repeating = Repeating(tasks, zone, now)
         self.workshop = Workshop(
             settings=settings,
             journal=journal,
             blobs=evidence.store(),
             publish=self._publisher.happen,
             begin=self._helm.orders.begin,
-            now=now,
             tasks=self._repeating.known,
+            told=tasks.trace,
+            now=now,
         )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
         self._stops = Stops(

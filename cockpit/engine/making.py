@@ -28,6 +28,8 @@ PLAIN = frozenset(
 )  # fmt: skip
 """Words that say nothing of a task."""
 ENOUGH = 3
+FINAL = frozenset(("N2", "N4", "N8", "N11"))
+"""Refusals that no compiler's success overrules: dialogue, free text, what cannot be undone, secrets."""
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +109,10 @@ class Making:
         task = await asyncio.to_thread(self._evidence.task, named)
         if task is None:
             raise ScriptError(f"no repeated task is called {named!r}: cockpit tasks lists them")
-        known = self._scripts.of_task(task.id)
+        known = self._scripts.of_runs(task.runs)
         if known is not None:
             raise ScriptError(f"{known.name} does that: cockpit script show {known.name}")
-        if task.verdict == "no" and task.refusal is not None:
+        if task.refusal is not None and task.refusal.code in FINAL:
             return Built(refusal=task.refusal)
         traces = repair.speaking(await self.traces(task.runs), ())
         made = await asyncio.to_thread(self._maker.make, task.id, traces, repairing=False)

@@ -60,10 +60,12 @@ class Scripts:
             raise ScriptError(f"no script is called {name!r}: cockpit script list")
         return found
 
-    def of_task(self, task: str) -> Entry | None:
-        """The script that replaces a task, retired ones left out."""
-        alive = (entry for entry in self._entries.values() if entry.life.stage != "retired")
-        return next((entry for entry in alive if entry.task == task), None)
+    def of_runs(self, runs: Iterable[str]) -> Entry | None:
+        """The script made from most of these runs, retired ones left out."""
+        wanted = frozenset(runs)
+        alive = [entry for entry in self._entries.values() if entry.life.stage != "retired"]
+        best = max(alive, key=lambda entry: len(wanted.intersection(entry.evidence)), default=None)
+        return best if best is not None and wanted.intersection(best.evidence) else None
 
     def lock(self, name: str) -> asyncio.Lock:
         """Held by whoever runs, proves or changes the script."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from cockpit.core.events import Event
 from cockpit.core.script import Task
 from cockpit.core.shelf import Wish
+from cockpit.core.trace import Trace
 from cockpit.engine.api import Answer
 from cockpit.engine.archive import Archive
 from cockpit.engine.compiling import Compiler
@@ -29,8 +30,8 @@ from cockpit.journal.store import Journal
 class Workshop:
     """Belongs to the engine's event loop. `bench` is where scripts run.
 
-    `publish` shows events that are in the journal, `begin` starts a governed run, `tasks` looks for
-    repeats and is called in a thread.
+    `publish` shows events that are in the journal, `begin` starts a governed run. `tasks` looks for
+    repeats, `told` reads a run's transcript; both are called in threads.
     """
 
     def __init__(
@@ -41,14 +42,15 @@ class Workshop:
         blobs: BlobStore,
         publish: Callable[[Iterable[Event]], None],
         begin: Callable[[Wanted], Awaitable[str]],
+        tasks: Callable[[], Sequence[Task]],
+        told: Callable[[str], Trace | None],
         now: Callable[[], int],
-        tasks: "Callable[[], Sequence[Task]] | None" = None,
     ) -> None:
         self._begin = begin
         self.bench = Workbench(
             blobs, secrets=os.environ.get, models=lambda: model_hosts(settings, paths.state())
         )
-        self._archive = Archive(journal.engine, blobs, tasks)
+        self._archive = Archive(journal.engine, blobs, tasks, told)
         self._scripts = Scripts(store=Shelf(journal.engine), book=journal, publish=publish, now=now)
         making = Making(
             scripts=self._scripts,
@@ -109,15 +111,9 @@ class Workshop:
 
     async def _script_of(self, run: str) -> str:
         """The script whose task the run did, by the evidence that both share."""
-        entries = [entry for entry in self._scripts if entry.life.stage != "retired"]
-        if not entries:
-            return ""
-        task = await asyncio.to_thread(self._archive.task_of, run)
-        if task is None:
-            return ""
-        runs = frozenset(task.runs)
-        best = max(entries, key=lambda entry: len(runs.intersection(entry.evidence)))
-        return best.name if runs.intersection(best.evidence) - {run} else ""
+        task = await asyncio.to_thread(self._archive.task_of, run) if list(self._scripts) else None
+        entry = self._scripts.of_runs(each for each in task.runs if each != run) if task else None
+        return entry.name if entry is not None else ""
 
 
 def model_hosts(settings: Settings, state: Path) -> frozenset[str]:
