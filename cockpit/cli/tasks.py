@@ -79,10 +79,8 @@ def _as_json(found: list[Task], examples: dict[str, Any] | None = None) -> str:
 
 
 def _row(task: Task) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(task)
-    absent = {name: None for name in Task.__struct_fields__ if name not in told}
-    defaults = {"agents": [], "project": "", "first": 0, "last": 0, "cron": "", "outline": []}
-    return {**absent, **defaults, "determinism": 0.0, "verdict": "wait", **told}
+    """Every field, in the order in which the struct has them."""
+    return {name: msgspec.to_builtins(getattr(task, name)) for name in Task.__struct_fields__}
 
 
 def _examples(known: "Tasks", task: Task, days: tzinfo) -> list[dict[str, Any]]:

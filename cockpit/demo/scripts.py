@@ -342,7 +342,7 @@ def morning(conversation: Conversation) -> Answer:
         return Answer("I read what the day brought.", look, 20, 250, 60.0)
     if step == 1:
         try:
-            path, told = _daily(msgspec.json.decode(conversation.last_result()))
+            path, told = _daily(msgspec.json.decode(_unframed(conversation.last_result())))
         except (msgspec.MsgspecError, KeyError, TypeError):
             return Answer("I cannot make sense of these figures and leave them alone.")
         return Answer("The report.", write(conversation, path, told), 60, 250, 60.0)
@@ -350,6 +350,11 @@ def morning(conversation: Conversation) -> Answer:
 
 
 FIGURES = "data/figures.json"
+
+
+def _unframed(result: str) -> str:
+    """The JSON object in what a tool answered: some agents put a frame around it."""
+    return result[result.find("{") : result.rfind("}") + 1]
 
 
 def _daily(figures: dict[str, Any]) -> tuple[str, str]:

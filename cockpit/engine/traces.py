@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from cockpit.agents import loose, tail
+from cockpit.agents import codex_code, loose, tail
 from cockpit.agents.adapter import DatabaseAdapter
 from cockpit.agents.outputs import said
 from cockpit.core import events as e
@@ -85,13 +85,17 @@ def _steps(story: Sequence[e.Event], agent: str, redactor: Redactor) -> list[Ste
 def _step(number: int, one: _Asked, agent: str, redactor: Redactor) -> Step:
     event = one.event
     arguments, whole = _arguments(event.arguments)
-    output, opaque = said(agent, event.name, arguments, one.output)
+    tool, told = event.name, one.output
+    if (agent, tool) == ("codex", "exec"):
+        told = codex_code.printed(told)
+        tool, arguments = codex_code.seen_through(arguments) or (tool, arguments)
+    output, opaque = said(agent, tool, arguments, told)
     if not one.answered:
         opaque = "missing"
     cut: Opaque = "truncated"
     return Step(
         number=number,
-        tool=event.name,
+        tool=tool,
         arguments=redactor.value(arguments),
         output=redactor.text(output),
         ok=one.ok,
