@@ -164,16 +164,20 @@ STATUSES = {"status 500": 500, "status 404": 404, "status 403": 403}
 
 
 def changed(
-    occasion: Occasion, used: frozenset[str], chance: random.Random, blobs
+    occasion: Occasion,
+    used: frozenset[str],
+    reads: Callable[[str], bool],
+    chance: random.Random,
+    blobs,
 ) -> Iterator[tuple[str, dict[str, Page], Tree]]:
-    """The world of an occasion as it might be: a name, its web, its files. `used` are addresses asked."""
+    """The world of an occasion as it might be: a name, its web, its files. `used` are addresses asked, `reads` tells files."""
     before = occasion.trace.world.before
     for key in sorted(occasion.pages):
         if key.partition(" ")[2] in used:
             for name, page in _pages(occasion.pages[key], chance):
                 yield f"{name} at {key}", occasion.pages | {key: page}, before
     for path in sorted(before.files):
-        if not path.startswith((".git/", "README")) and len(before.files) < 40:
+        if reads(path):
             for name, body in _files(blobs.get(before.files[path].content), chance):
                 files = {one: file for one, file in before.files.items() if one != path}
                 if body is not None:

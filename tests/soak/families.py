@@ -23,8 +23,8 @@ from cockpit.architect import compile as compiling
 from cockpit.architect.broker import Answer, Request, denied, refused
 from cockpit.architect.compile import compile_task
 from cockpit.architect.replay import Told, judged, last_line, no_arguments, scene, tell
-from cockpit.architect.sandbox import Sandbox, best
-from cockpit.architect.stage import Played, play
+from cockpit.architect.sandbox import Bubblewrap, Sandbox, best
+from cockpit.architect.stage import Played, covered, play
 from cockpit.architect.verify import verify
 from cockpit.core.script import Refusal, Script
 from tests.families import development, frozen
@@ -178,7 +178,8 @@ def world_changes(
     occasion = recorded.later[0]
     used = frozenset(one.url for one in occasion.trace.world.fetches if one.status < 400)
     chance = random.Random(f"changes {row.name} {recorded.seed}")
-    worlds = list(changed(occasion, used, chance, blobs))
+    may = script.capabilities
+    worlds = list(changed(occasion, used, lambda path: covered(path, may.read), chance, blobs))
     before = occasion.trace.world
     runs, traces = [], []
     for number, (name, pages, files) in enumerate(worlds):
@@ -217,14 +218,14 @@ def table(
     names: list[str],
     *,
     changes: bool = True,
-    base: Path | None = None,
+    sandbox: Sandbox | None = None,
 ) -> list[Row]:
-    sandbox = best()
+    sandbox = sandbox or best()
     if sandbox is None:
         raise SystemExit("no sandbox here")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        place = base or Path(folder)
+        place = Path(folder)
         web = Web()
         for seed in range(1, seeds + 1):
             for kind in kinds:
@@ -288,10 +289,16 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--show-frozen", action="store_true")
     options.add_argument("--no-changes", action="store_true")
+    options.add_argument(
+        "--bubblewrap", action="store_true", help="lighter where sandlock is the best"
+    )
     told = options.parse_args()
     wrong = 0
     for name in ("development", "frozen") if told.set == "both" else (told.set,):
-        rows = table(SETS[name], told.seeds, told.names, changes=not told.no_changes)
+        sandbox = Bubblewrap() if told.bubblewrap else None
+        rows = table(
+            SETS[name], told.seeds, told.names, changes=not told.no_changes, sandbox=sandbox
+        )
         wrong += sum(row.folds["WRONG"] + row.later["WRONG"] for row in rows)
         print(f"## {name}: {len(rows)} families x seeds")
         if name == "development" or told.show_frozen:
