@@ -7,7 +7,7 @@ tools, states. Each fact has exactly one of the two as its source; `story` never
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -108,7 +108,6 @@ class Adapter(Protocol):
         ...
 
 
-@runtime_checkable
 class HistoryAdapter(Protocol):
     """An agent whose histories are so large that they are read in a way of their own."""
 

@@ -7,7 +7,7 @@ blocks and files tell). The compaction request, and requests that were killed be
 in no line.
 
 Gigabytes of history must be read before a person gets impatient: the lines of a block are decoded
-all at once, and one by one only if that is refused.
+all at once, and in ever smaller parts only where that is refused.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from cockpit.agents import claude_line, loose
 from cockpit.agents.adapter import Books, History, Source
-from cockpit.agents.claude_line import ASSISTANT, NO_USAGE, Instant, Line, Tools, Usage, WholeLine
+from cockpit.agents.claude_line import ASSISTANT, NO_USAGE, Line, Tools, Usage
 from cockpit.agents.claude_line import HOUR as HOUR
 from cockpit.agents.claude_line import MINUTES_5 as MINUTES_5
 from cockpit.agents.claude_line import SYNTHETIC as SYNTHETIC
@@ -24,7 +24,7 @@ from cockpit.core.call import Told, as_call
 
 BOM = b"\xef\xbb\xbf"
 NEW_LINE = b"\n"
-USAGE = b'usage"'
+PARTS = 16
 USER, REQUEST, API_ERROR = "user", "api-request", "api_error"
 
 
@@ -80,21 +80,20 @@ class _Reading:
         """Tells every call: an answer's lines follow each other, and say the same but for the output."""
         id_, usage, output, ended, tools = "", NO_USAGE, 0, False, self._tools
         opened: Line | None = None
-        asked: Instant = 0
-        here: Instant = self.memory.last
-        for line in self._lines(memoryview(block)[len(BOM) if block.startswith(BOM) else 0 : end]):
+        first = 0
+        lines = self._lines(block, len(BOM) if block.startswith(BOM) else 0, end)
+        for place, line in enumerate(lines):
             message = line.message
-            before, here = here, line.timestamp or here
             now = message.usage
             if (
                 now is None
-                or line.type != ASSISTANT
                 or not message.id
+                or line.type != ASSISTANT
                 or message.model == SYNTHETIC
             ):
-                if line.type == USER or not self._is_answer(line):
+                now = self._usage(line)
+                if now is None:
                     continue
-                now = message.usage or NO_USAGE
             figure, now.output_tokens = now.output_tokens, 0
             if message.id == id_ and now == usage:
                 if figure > output:
@@ -103,31 +102,33 @@ class _Reading:
                 if opened is not None:
                     self._tell(opened, usage, output, ended, tools)
                 opened, id_, usage, output = line, message.id, now, figure
-                ended, tools, asked, self.memory.asked = False, self._tools, before, ""
+                ended, tools, first, self.memory.asked = False, self._tools, place, ""
             if message.stop_reason is not None:
                 ended = True
             if tools is not None:
                 tools = tuple(dict.fromkeys(tools + claude_line.tools_of(line)))
         if opened is not None:
             self._tell(opened, usage, output, ended, tools)
-            self._ask(claude_line.instant(asked))
-        self.memory.last = claude_line.instant(here)
+            self._ask(self._moment(lines[:first]))
+        self.memory.last = self._moment(lines)
 
-    def _lines(self, block: memoryview) -> Sequence[Line]:
-        """The lines all at once; one by one where any of them is not written as expected."""
+    def _moment(self, lines: Sequence[Line]) -> int:
+        """The time of the last line that has one."""
+        moments = (line.timestamp for line in reversed(lines) if line.timestamp)
+        return claude_line.instant(next(moments, self.memory.last))
+
+    def _lines(self, block: bytes, start: int, end: int) -> Sequence[Line]:
+        """The lines between two places, all at once; part by part where one is not written as expected."""
         decode = claude_line.lines if self._tools is None else claude_line.whole_lines
         try:
-            return decode(block)
+            return decode(memoryview(block)[start:end])
         except claude_line.REFUSED:
-            return [line for raw in bytes(block).split(NEW_LINE) for line in self._alone(raw)]
+            parts = _parts(block, start, end)
+            if len(parts) == 1:
+                return self._damaged(block[start:end].strip())
+            return [line for here, there in parts for line in self._lines(block, here, there)]
 
-    def _alone(self, raw: bytes) -> list[WholeLine]:
-        try:
-            return [claude_line.whole(raw)]
-        except claude_line.REFUSED:
-            return self._damaged(raw.strip())
-
-    def _damaged(self, raw: bytes) -> list[WholeLine]:
+    def _damaged(self, raw: bytes) -> Sequence[Line]:
         """What can be read of a line that is not written as expected."""
         line = claude_line.patient(raw)
         if line is not None:
@@ -135,15 +136,16 @@ class _Reading:
         try:
             return claude_line.whole_lines(raw)  # two may lack the new line between them
         except claude_line.REFUSED:
-            like_object = raw.startswith(b"{") and raw.endswith(b"}")
-            self.bad_lines += USAGE in raw or not like_object
+            self.bad_lines += 1
             return []
 
-    def _is_answer(self, line: Line) -> bool:
-        """Whether a line tells of a call after all: what it lacks is told by other keys.
+    def _usage(self, line: Line) -> Usage | None:
+        """That of a line that tells of a call after all: what it lacks is told by other keys.
 
         Other lines may tell whether a request still waits for its answer.
         """
+        if line.type == USER:
+            return None
         message = line.message
         if not line.type and message.role == ASSISTANT:
             line.type = ASSISTANT
@@ -154,8 +156,8 @@ class _Reading:
         elif line.type == ASSISTANT and message.usage is not None:
             if not message.id:
                 claude_line.identify(line, self._source)
-            return True
-        return False
+            return message.usage
+        return None
 
     def _tell(self, line: Line, usage: Usage, output: int, ended: bool, tools: Tools) -> None:
         source, memory = self._source, self.memory
@@ -170,3 +172,16 @@ class _Reading:
         id_, run, at, _, *more = self.told[-1]
         if asked <= at:
             self.told[-1] = (id_, run, at, asked, *more)  # type: ignore[assignment]
+
+
+def _parts(block: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The lines between two places in some sixteen parts; one part is one line."""
+    step, found = (end - start) // PARTS, []
+    while start < end:
+        near = start + step
+        stop = (
+            block.rfind(NEW_LINE, start, near) + 1 or block.find(NEW_LINE, near, end - 1) + 1 or end
+        )
+        found.append((start, stop))
+        start = stop
+    return found

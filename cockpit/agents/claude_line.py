@@ -142,7 +142,6 @@ class WholeLine(Line, rename="camel", gc=False):
 lines = msgspec.json.Decoder(Line).decode_lines
 """Decodes lines that are written as expected, with their keys in any order. Raises what `REFUSED` names."""
 whole_lines = msgspec.json.Decoder(WholeLine).decode_lines
-whole = msgspec.json.Decoder(WholeLine).decode
 REFUSED = (msgspec.MsgspecError, RecursionError)
 
 

@@ -102,6 +102,7 @@ def _whole_lines(
     while True:
         room = BLOCK if until is None else min(BLOCK, until - offset)
         data = os.pread(descriptor, room, offset) if room > 0 else b""
+        at_end = len(data) < room
         length = data.rfind(b"\n") + 1
         bad, used = 0, length
         if not length and len(data) == BLOCK:
@@ -111,6 +112,8 @@ def _whole_lines(
             return
         yield data, length, offset, offset + used, bad
         offset += used
+        if at_end:
+            return
 
 
 def _long_line(descriptor: int, offset: int, until: int | None) -> tuple[bytes, int]:

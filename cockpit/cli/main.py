@@ -10,8 +10,8 @@ def main() -> None:
     The screen needs no command line: loading one would cost its first paint 60 ms. Neither does
     the hook, which runs before every tool call of an agent.
     """
+    gc.disable()  # what a start makes stays: looking for garbage in it is a sixth of its time
     if len(sys.argv) == 1:
-        gc.disable()  # what a start makes stays: looking for garbage in it is a sixth of its time
         from cockpit.cli.screen import open_screen
 
         open_screen()

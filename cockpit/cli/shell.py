@@ -1,5 +1,6 @@
 """The commands of `cockpit`, each loaded when it is called."""
 
+import gc
 import importlib
 
 import click
@@ -42,6 +43,7 @@ class _Lazy(click.Group):
             return None
         module = importlib.import_module(f"cockpit.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
+        gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,8 +1,8 @@
 """When two failing results are the same failure."""
 
 import re
-from hashlib import blake2b
 
+from cockpit.core.blake import blake2b
 from cockpit.core.text import one_line
 
 COMPARED = 4_000

@@ -1,6 +1,5 @@
 """Tasks that repeat, and the scripts that replace them: what is known of both."""
 
-import hashlib
 from typing import Literal
 
 import msgspec
@@ -79,6 +78,8 @@ class Script(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def content(self) -> str:
         """The hash an approval is bound to: the program and all that it may touch."""
+        import hashlib  # loads OpenSSL: 8 ms of every start, which few need
+
         told = msgspec.json.encode([self.source, self.capabilities, self.contract])
         return hashlib.sha256(told).hexdigest()
 

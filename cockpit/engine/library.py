@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -162,7 +163,7 @@ def _read_lines(
     def enter(calls: list[Call]) -> None:
         index.enter(source, map(as_told, map(price.marked, calls)), price, place.modified_ns)
 
-    historian = adapter if not story and isinstance(adapter, HistoryAdapter) else None
+    historian = None if story else _historian(adapter)
     for block in tail.blocks(source.path, here):
         if historian is not None:
             told = historian.history(block.read, block.length, source, memory)
@@ -175,11 +176,16 @@ def _read_lines(
                 events += adapter.story(block.data, source, memory)
             memory, bad = books.memory, bad + block.bad_lines + books.bad_lines
         here = block.cursor
-    here = replace(here, memory=memory)
-    (book if story else enter)(_leftover(place, here))
-    here = replace(here, size=place.size, modified_ns=place.modified_ns)
+    here = replace(here, size=place.size, modified_ns=place.modified_ns, memory=memory)
+    if left := _leftover(place, here):
+        (book if story else enter)(left)
     index.advance(source, here, bad, anew=anew)
     return Reading(booked, events, bad, here, anew)
+
+
+def _historian(adapter: Adapter) -> HistoryAdapter | None:
+    """The adapter, if it reads histories in a way of its own."""
+    return cast("HistoryAdapter", adapter) if hasattr(adapter, "history") else None
 
 
 def _leftover(place: Place, cursor: Cursor) -> list[Call]:

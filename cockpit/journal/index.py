@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +22,18 @@ from cockpit.core.tokens import Tokens
 from cockpit.journal import kinds, paths, rows
 from cockpit.journal.batch import Batch
 from cockpit.journal.left_out import NOTHING
-from cockpit.journal.rows import INSERT, NANO, REPLACE, Price, Row, Rows, key_of, merge
+from cockpit.journal.rows import (
+    INSERT,
+    INSERT_MANY,
+    NANO,
+    REPLACE,
+    ROWS_AT_ONCE,
+    Price,
+    Row,
+    Rows,
+    key_of,
+    merge,
+)
 
 VERSION = 4
 PENDING_LIMIT = 60_000
@@ -38,6 +50,10 @@ _INDEXES = """
 CREATE INDEX IF NOT EXISTS calls_at ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_run ON calls (run);
 """
+_ADVANCE = (
+    "INSERT INTO sources VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path) DO UPDATE SET"
+    " cursor = excluded.cursor, bad_lines = iif(?5, 0, bad_lines) + excluded.bad_lines"
+)
 _Merged = dict[int, tuple[int, Call]]
 
 
@@ -83,6 +99,7 @@ class Index:
         self._rows = Rows(self.kinds)
         self._moved: set[str] = set()
         self._batch: Batch | None = None
+        self._advanced: list[tuple[str, str, bytes, int, bool]] = []
         self._owners: dict[tuple[int, int], int] = {}
 
     @classmethod
@@ -126,6 +143,7 @@ class Index:
     def rollback(self) -> None:
         """Forgets everything since the last commit, as a crash would."""
         self._batch = None
+        self._advanced.clear()
         self._owners.clear()
         self._database.rollback()
         self._numbers.clear()
@@ -137,14 +155,19 @@ class Index:
 
     def cursors(self) -> dict[str, Cursor]:
         """How far every known source was read."""
+        self._flush()
         rows = self._database.execute("SELECT path, cursor FROM sources")
         return {path: _cursors.decode(cursor) for path, cursor in rows}
 
     def bad_lines(self) -> int:
+        """Of all sources."""
+        self._flush()
         row = self._database.execute("SELECT total(bad_lines) FROM sources").fetchone()
         return int(row[0])
 
     def bad_lines_of(self, path: str) -> int:
+        """Of one source."""
+        self._flush()
         row = self._database.execute(
             "SELECT bad_lines FROM sources WHERE path = ?", (path,)
         ).fetchone()
@@ -152,12 +175,8 @@ class Index:
 
     def advance(self, source: Source, cursor: Cursor, bad_lines: int, *, anew: bool) -> None:
         """Remembers how far a source was read; `anew` forgets its earlier bad lines."""
-        keep = "0" if anew else "bad_lines"
-        self._database.execute(
-            "INSERT INTO sources VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
-            f" cursor = excluded.cursor, bad_lines = {keep} + excluded.bad_lines",
-            (source.path, source.agent, _encoder.encode(cursor), bad_lines),
-        )
+        told = (source.path, source.agent, _encoder.encode(cursor), bad_lines, anew)
+        self._advanced.append(told)
 
     # --- runs
 
@@ -254,6 +273,9 @@ class Index:
             self._flush()
 
     def _flush(self) -> None:
+        if self._advanced:
+            self._database.executemany(_ADVANCE, self._advanced)
+            self._advanced.clear()
         batch, self._batch = self._batch, None
         self._owners.clear()
         if batch is None:
@@ -261,7 +283,7 @@ class Index:
         rows = sorted(batch.pending.values(), key=_key)
         known = self._known(rows)
         new = [row for row in rows if row[0] not in known] if known else rows
-        self._database.executemany(INSERT, new)
+        self._insert(new)
         for key in known:
             row = batch.pending[key]
             self._book_one(row, self._rows.call(row, None, self._name(row[1])), batch.price)
@@ -278,6 +300,13 @@ class Index:
             )
             known.update(row[0] for row in found)
         return known
+
+    def _insert(self, new: list[Row]) -> None:
+        """Many rows a statement: they cost a third of as many statements."""
+        whole = len(new) - len(new) % ROWS_AT_ONCE
+        flat = (chain(*new[at : at + ROWS_AT_ONCE]) for at in range(0, whole, ROWS_AT_ONCE))
+        self._database.executemany(INSERT_MANY, map(tuple, flat))
+        self._database.executemany(INSERT, new[whole:])
 
     def _merge_into(
         self, merged: _Merged, source: Source, calls: Iterable[Call], modified: int

@@ -1,11 +1,12 @@
 """A call as a row of the index, and back."""
 
+import struct
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
 from msgspec.structs import replace
 
+from cockpit.core.blake import blake2b
 from cockpit.core.call import Call, kind_of
 from cockpit.core.tokens import Tokens
 from cockpit.journal.kinds import Kinds
@@ -16,14 +17,21 @@ CREATE TABLE calls (
     toolset INTEGER, input INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,
     cache_read INTEGER, output INTEGER, reasoning INTEGER, searches INTEGER, nano INTEGER);
 """
-INSERT = "INSERT OR IGNORE INTO calls VALUES (" + ",".join("?" * 14) + ")"
-REPLACE = "INSERT OR REPLACE INTO calls VALUES (" + ",".join("?" * 14) + ")"
+ROWS_AT_ONCE = 50
+"""In one statement; older builds of SQLite take no more than 999 values."""
+_VALUES = "(" + ",".join("?" * 14) + ")"
+INSERT = f"INSERT OR IGNORE INTO calls VALUES {_VALUES}"
+INSERT_MANY = f"INSERT OR IGNORE INTO calls VALUES {','.join([_VALUES] * ROWS_AT_ONCE)}"
+REPLACE = f"INSERT OR REPLACE INTO calls VALUES {_VALUES}"
 
 Row = tuple[Any, ...]
 KEY, RUN, AT, ASKED, KIND, TOOLSET, TOKENS, SEARCHES, NANO = 0, 1, 2, 3, 4, 5, 6, 12, 13
 """Where a row holds what; the six figures of `Tokens` begin at `TOKENS`."""
 Price = Callable[[Call], int | None]
 """Nano-dollars of a call, None when no price is known."""
+
+
+_signed: Callable[[bytes], tuple[int]] = struct.Struct(">q").unpack  # type: ignore[assignment]
 
 
 class Rows:
@@ -66,7 +74,8 @@ class Rows:
 
 def key_of(call_id: bytes) -> int:
     """The signed 64-bit key of a provider's message id in UTF-8."""
-    return int.from_bytes(blake2b(call_id, digest_size=8).digest(), "big", signed=True)
+    (key,) = _signed(blake2b(call_id, digest_size=8).digest())
+    return key
 
 
 def merge(one: Call, other: Call) -> Call:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cockpit.core.blake import blake2b
 from cockpit.core.price import Rates
 from cockpit.core.price import cost as cost_at
 from cockpit.core.tokens import Tokens
@@ -70,8 +71,6 @@ class Book:
     @cached_property
     def fingerprint(self) -> str:
         """Changes whenever a price may have: what was priced under another one is priced anew."""
-        from hashlib import blake2b
-
         digest = blake2b(_RULES, digest_size=12)
         for part in self._data:
             digest.update(len(part).to_bytes(8, "big") + part)
