@@ -1,7 +1,7 @@
 """What a script saved: every figure in nano-dollars, each counted once, and how, in words."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from statistics import median_low
 
 from cockpit.core.shelf import Cost, Savings, ScriptRun
@@ -14,7 +14,7 @@ METHOD = (
 )
 
 
-def baseline(costs: Sequence[int]) -> int | None:
+def baseline(costs: Collection[int]) -> int | None:
     """What the agent costs for one run: None where none of its runs has a price."""
     return median_low(costs) if costs else None
 
@@ -24,7 +24,7 @@ def counts(run: ScriptRun) -> bool:
     return run.kind in ("active", "audit") and run.passed and run.agreed is not False
 
 
-def savings(runs: Iterable[ScriptRun], costs: Iterable[Cost], agents: Sequence[int]) -> Savings:
+def savings(runs: Iterable[ScriptRun], costs: Iterable[Cost], agents: Collection[int]) -> Savings:
     """The ledger of one script. `agents` are the costs of the agent's own runs of the task."""
     counted = [run for run in runs if counts(run)]
     by_kind: Counter[str] = Counter()

@@ -100,8 +100,9 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A script as the shelf keeps it. `fired` is the last time of its schedule that was acted on (ms).
 
-    `evidence` are the agent's runs of the task; those that are `superseded` are from before the world
-    changed and prove nothing any more.
+    `evidence` are the agent's runs of the task, `paid` what those that did it cost (nano-dollars; they
+    are known longer than the evidence). What is `superseded` is from before the world changed and
+    proves nothing any more.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     month_nano: int | None = None
     proposed: str = ""
     evidence: tuple[str, ...] = ()
+    paid: dict[str, int] = {}
     superseded: tuple[str, ...] = ()
     changed: int = 0
 
@@ -243,13 +245,18 @@ def holes_in(text: str, holes: Sequence[Hole]) -> tuple[str, ...]:
 
 
 def _stands_in(source: str, text: str) -> bool:
-    """Whether an expression stands in the line; a form such as `, %d.%m.` may follow its code."""
+    return bool(places_of(source, text))
+
+
+def places_of(source: str, text: str) -> tuple[tuple[int, int], ...]:
+    """Where an expression stands in a line; a form such as `, %d.%m.` may follow its code."""
     code = source
     while code:
-        if re.search(rf"(?<![\w.]){re.escape(code)}(?!\w)", text):
-            return True
+        found = re.finditer(rf"(?<![\w.]){re.escape(code)}(?!\w)", text)
+        if places := tuple(each.span() for each in found):
+            return places
         code = code.rpartition(", ")[0]
-    return False
+    return ()
 
 
 def distinct(holes: Sequence[Hole]) -> tuple[Hole, ...]:

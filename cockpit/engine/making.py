@@ -83,20 +83,11 @@ class Making:
         self._maker = maker
         self._wish = wish
         self._now = now
-        self._costs: dict[str, int | None] = {}
 
     async def traces(self, runs: Iterable[str]) -> list[Trace]:
         """The evidence of these runs, as far as it is there."""
         found = await asyncio.to_thread(lambda: [self._evidence.trace(run) for run in runs])
         return [trace for trace in found if trace is not None]
-
-    async def agent_costs(self, entry: Entry) -> list[int]:
-        """What the agent's own runs of the task cost, as far as they have a price."""
-        unknown = [run for run in entry.evidence if run not in self._costs]
-        for trace in await self.traces(unknown):
-            self._costs[trace.run] = trace.nano if trace.outcome == "done" else None
-        known = [self._costs.get(run) for run in entry.evidence]
-        return [nano for nano in known if nano is not None]
 
     # --- new
 
@@ -136,6 +127,7 @@ class Making:
             month_nano=task.month_nano,
             proposed=task.cron,
             evidence=task.runs,
+            paid=paid(traces),
         )
         return await self._scripts.put(entry, shelf.written(script, self._now()), by=by)
 
@@ -233,6 +225,15 @@ class Making:
     async def _given_up(self, entry: Entry, why: str) -> Entry:
         after = life.beyond_repair(entry.life, one_line(why, 400))
         return await self._scripts.put(replace(entry, life=after), by="repair")
+
+
+def paid(traces: Iterable[Trace]) -> dict[str, int]:
+    """What the agent's runs that did the task cost, as far as they have a price."""
+    return {
+        trace.run: trace.nano
+        for trace in traces
+        if trace.outcome == "done" and trace.nano is not None
+    }
 
 
 def _body(script: Script, source: str) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from cockpit.core.shelf import Cost, CostOf, Entry, Kind, Life, ScriptRun, Wish
 from cockpit.core.text import one_line
 from cockpit.core.trace import Trace
 from cockpit.engine import schedule
-from cockpit.engine.making import Evidence, Making
+from cockpit.engine.making import Evidence, Making, paid
 from cockpit.engine.scripts import ScriptError, Scripts
 
 Purpose = Literal["due", "audit"]
@@ -249,7 +249,7 @@ class Occurrences:
         run = self._run(script, "active", began, said, verdict)
         match verdict.ending:
             case "done":
-                run = replace(run, saved_nano=await self._baseline(entry))
+                run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
                 await self._scripts.ran(replace(entry, life=lives.ran(entry.life)), run)
             case "unavailable":
                 await self._scripts.ran(entry, run)
@@ -268,10 +268,6 @@ class Occurrences:
         learning = verdict.ending == "drift" and is_learning(verdict.reason)
         after = lives.drifted(entry.life, reason, self._now(), learning=learning)
         return replace(entry, life=after)
-
-    async def _baseline(self, entry: Entry) -> int:
-        """What the agent's runs of this task cost until now; 0 where nothing has a price."""
-        return baseline(await self._making.agent_costs(entry)) or 0
 
     # --- beside the agent
 
@@ -292,7 +288,8 @@ class Occurrences:
                 return
             before = entry.life.stage
             if run not in entry.evidence:
-                entry = replace(entry, evidence=(*entry.evidence, run))
+                known = {**entry.paid, **paid([trace])}
+                entry = replace(entry, evidence=(*entry.evidence, run), paid=known)
                 entry = await self._scripts.put(entry)
             if before in lives.WATCHED:
                 entry = await self._compared(entry, trace, "shadow")
@@ -324,7 +321,7 @@ class Occurrences:
         reason = one_line(differences[0], 300) if differences else run.reason
         run = replace(run, agreed=agreed, reason=reason, beside=trace.run)
         if kind == "audit" and agreed:
-            run = replace(run, saved_nano=await self._baseline(entry))
+            run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
         costs = [] if trace.nano is None else [Cost(run.ended, kind, trace.nano, trace.run)]
         after = self._weight(entry.life, run, verdict, differences)
         return await self._scripts.ran(replace(entry, life=after), run, *costs)

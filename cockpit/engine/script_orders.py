@@ -114,7 +114,6 @@ class ScriptOrders:
         script, runs, costs = await asyncio.to_thread(
             lambda: (store.script(life.content), store.runs(entry.name), store.costs(entry.name))
         )
-        costs_of_agent = await self._making.agent_costs(entry)
         return ShelfRow(
             name=entry.name,
             task=entry.task,
@@ -136,7 +135,7 @@ class ScriptOrders:
             running=self._scripts.is_busy(entry.name),
             sandbox=self._held(),
             last=runs[-1] if runs else None,
-            savings=savings(runs, costs, costs_of_agent),
+            savings=savings(runs, costs, entry.paid.values()),
             month_nano=entry.month_nano,
             changed=entry.changed,
         )
