@@ -131,7 +131,7 @@ class Sandlock:
 
 
 class Bubblewrap:
-    """Namespaces by bubblewrap; limits by rlimits."""
+    """Namespaces by bubblewrap; limits by rlimits, of which the kernel exempts root from that of processes."""
 
     kind = "bubblewrap"
 
