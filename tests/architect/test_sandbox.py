@@ -93,6 +93,9 @@ def test_it_may_do_its_work(kind, room):
 
 def test_nothing_but_its_own_socket_answers(kind, room, tmp_path):
     tcp = socket.create_server(("127.0.0.1", 0))
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", 0))
+    udp.setblocking(False)
     abstract = f"cockpit-test-{os.getpid()}-{kind.kind}"
     broker, operator = tmp_path / "broker", tmp_path / "operator"
     servers = [
@@ -112,11 +115,13 @@ def test_nothing_but_its_own_socket_answers(kind, room, tmp_path):
         + f"attempt('abstract', lambda: ask('\\0{abstract}'))\n"
         + f"attempt('datagram', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', {str(operator)!r}))\n"
         + f"attempt('tcp', lambda: socket.create_connection(('127.0.0.1', {tcp.getsockname()[1]}), 3))\n"
-        + "attempt('udp', lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 53)))\n"
+        + f"attempt('udp', lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {udp.getsockname()[1]})) / 0)\n"
         + "attempt('name', lambda: socket.getaddrinfo('example.com', 80))\n",
         writable=(str(room), str(broker)),
     )
-    for server in servers:
+    with pytest.raises(BlockingIOError):
+        udp.recv(10)
+    for server in (*servers, udp):
         server.close()
     assert told.pop("broker") == "DONE b'secret'"
     reached = {name: words for name, words in told.items() if words.startswith("DONE")}
