@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct
 
@@ -84,6 +84,8 @@ def denied(method: str, url: str, capabilities: Capabilities) -> str:
         return f"{url} is no address of the web"
     if "@" in parts.netloc:
         return "an address with a password in it is not asked"
+    if any(step in ("..", ".") for step in re.split(r"[/\\]", unquote(parts.path))):
+        return f"{url} goes up in its path"
     if method not in capabilities.methods:
         return f"{method} is not declared"
     if any(_covers(pattern, parts.netloc, parts.path or "/") for pattern in capabilities.hosts):
