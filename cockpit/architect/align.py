@@ -9,6 +9,7 @@ from msgspec import Struct
 _TOKEN = re.compile(
     r"\d{4}[-/]\d{2}(?:[-/]\d{2})?(?!\d)|\d+(?:[.,]\d+)*|[^\W\d_]+|_+|\s+|.", re.DOTALL
 )
+_PIECE = re.compile(r"\d+|[^\W\d_]+|_+|\s+|.", re.DOTALL)
 LONGEST = 4_000
 """Tokens of a text beyond which nothing is laid side by side."""
 
@@ -33,13 +34,20 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(text))
 
 
-def template(texts: Sequence[str]) -> Template:
+@lru_cache(4096)
+def pieces(text: str) -> tuple[str, ...]:
+    """As `tokens`, with versions, dates and times taken apart too."""
+    return tuple(_PIECE.findall(text))
+
+
+def template(texts: Sequence[str], *, fine: bool = False) -> Template:
     """What all texts have in common, token by token."""
+    split = pieces if fine else tokens
     distinct = list(dict.fromkeys(texts))
-    common: Sequence[str] = tokens(distinct[0])
+    common: Sequence[str] = split(distinct[0])
     for other in distinct[1:]:
-        common = _common(common, tokens(other))
-    gaps = [_gaps(common, tokens(text)) for text in texts]
+        common = _common(common, split(other))
+    gaps = [_gaps(common, split(text)) for text in texts]
     return _closed(common, gaps)
 
 

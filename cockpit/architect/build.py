@@ -18,7 +18,7 @@ from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
 from cockpit.architect.plan import Plan, fetched, names_in, replaced
 from cockpit.architect.refusals import RefusedError
-from cockpit.architect.sources import amounts, lists, values
+from cockpit.architect.sources import amounts, lists
 from cockpit.core.script import Refusal, Script
 
 BETWEEN = "\x1f"
@@ -59,8 +59,6 @@ def built(task_id: str, runs: Sequence[Run], blobs: Blobs) -> Script:
     read = sources(runs, pool, blobs)
     words = hints(runs)
     tables = [rows for one in read for rows in lists(one.slot)]
-    for one in read:
-        pool.add(values(one.slot))
     for rows in tables:
         pool.add(amounts(rows, hints=words))
     pool.more = lambda texts: computed_texts(pool, texts)
@@ -154,7 +152,7 @@ def _write(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
 def _content(texts: Sequence[str], about: str, scene: Scene, plan: Plan, path: str) -> str:
     """The code of a whole file."""
     whole = scene.pool.solve(tuple(texts)) if len(set(texts)) > 1 else None
-    if whole is not None and whole.expression.code.endswith("_text"):
+    if whole is not None and whole.expression.uses[:1] and whole.expression.uses[0][-1] == "*text":
         return plan.text(Filled((whole,), (tuple(texts),)), about)
     tree = written(texts, scene)
     if tree is not None and len(set(texts)) > 1:
@@ -291,7 +289,11 @@ def _script(
         for source in kept
         for one in contract.promises(source.slot, plan.uses, scene.days, frozenset(plan.exact))
     ]
-    months = list(contract.constants_like_dates(_constants(plan, kept), scene.days))
+    told = list(_constants(plan, kept))
+    months = list(contract.constants_like_dates(told, scene.days))
+    for name, (taken, texts) in plan.row_texts.items():
+        months += contract.echoed_rows(name, taken, "\n".join(texts))
+    months += contract.echoes(told, scene.pool, {one.slot.name for one in kept})
     words = dict.fromkeys([*(line for line, _ in promised), *guards, *(line for line, _ in months)])
     empty = _empties(plan)
     checks = list(words)

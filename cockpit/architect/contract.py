@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from cockpit.architect.expressions import Choice, Use, date_choices, date_like
+from cockpit.architect.align import template
+from cockpit.architect.expressions import Choice, Pool, Use, date_choices, date_like
 from cockpit.architect.filled import Filled, code
-from cockpit.architect.sources import Slot
+from cockpit.architect.sources import Rows, Slot
 from cockpit.core.script import Clause
 
 Promise = tuple[str, Clause]
@@ -70,7 +71,7 @@ def band(counts: Sequence[int], *, exact: bool) -> tuple[int, int]:
     least, most = min(counts), max(counts)
     if exact and least == most:
         return least, most
-    often = exact and counts.count(most) >= max(3, len(counts) * 2 // 5)
+    often = exact and counts.count(most) >= max(3, (len(counts) + 1) // 2)
     return (max(1, int(least * 0.6)) if least else 0), most if often else most * 2 + 2
 
 
@@ -246,6 +247,79 @@ def _day(values: Sequence[str], days: Sequence[date]) -> str:
     if not found or found[0][0].cost > 1.5:
         return ""
     return code(Filled((Choice(found[0][0], found[0][1]),)))
+
+
+def echoes(texts: Iterable[str], pool: Pool, names: set[str]) -> Iterator[Promise]:
+    """What never changed in a source and stands in the constant text too: G1 for constants."""
+    words = "\n".join(dict.fromkeys(texts))
+    for one in pool.expressions:
+        if (
+            one.cost > 3.2
+            or not one.uses
+            or one.uses[0][0] not in names
+            or "_text" in one.code
+            or "(" in one.code.removesuffix(".strip()")
+        ):
+            continue
+        if (
+            all(isinstance(value, str) and len(value) <= 200 for value in one.values)
+            and len(set(one.values)) > 1
+        ):
+            for check in _echoed_parts(one.code, one.values, words):
+                about = f"part of {one.code} never changed, and the text says it too"
+                yield f"check({check}, {about!r})", Clause("constant", about, one.code)
+        elif _unchanged(one.values) and _stands(str(one.values[0]), words):
+            about = f"{one.code} was always {one.values[0]!r}, which the text says too"
+            yield (
+                f"agree({one.code}, {one.values[0]!r}, {about[:80]!r})",
+                Clause("constant", about, one.code),
+            )
+
+
+def _unchanged(values: Sequence[Any]) -> bool:
+    first = values[0]
+    if isinstance(first, bool) or not isinstance(first, str | int | float):
+        return False
+    return len(str(first)) > 1 and all(
+        type(value) is type(first) and value == first for value in values
+    )
+
+
+def _stands(part: str, words: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(part)}(?![\w])", words) is not None
+
+
+def _echoed_parts(code: str, values: Sequence[str], words: str) -> Iterator[str]:
+    """Checks that the constant parts of a varying text, as far as they are echoed, are still there."""
+    laid = template(values, fine=True)
+    for place, part in enumerate(laid.literals):
+        told = re.findall(r"[^\W\d_]{3,}|\d+", part)
+        if not any(re.search(rf"(?<![^\W_]){re.escape(one)}(?![^\W_])", words) for one in told):
+            continue
+        if place == 0 and not any(laid.gaps[0]):
+            yield f"{code}.startswith({part!r})"
+        elif place == len(laid.literals) - 1 and not any(laid.gaps[-1]):
+            yield f"{code}.endswith({part!r})"
+        else:
+            yield f"{part!r} in {code}"
+
+
+def echoed_rows(name: str, rows: Rows, words: str) -> Iterator[Promise]:
+    """The same for the fields of rows."""
+    for code, get in rows.fields.items():
+        values = [get(row) for each in rows.rows for row in each]
+        if (
+            "(" in code
+            or len(set(values)) < 2
+            or not all(isinstance(value, str) and len(value) <= 200 for value in values)
+        ):
+            continue
+        for check in _echoed_parts(code, values, words):
+            about = f"part of {code} never changed, and the text says it too"
+            yield (
+                f"check(all({check} for row in {name}), {about!r})",
+                Clause("constant", about, code),
+            )
 
 
 def constants_like_dates(texts: Iterable[str], days: Sequence[date]) -> Iterator[Promise]:

@@ -15,7 +15,7 @@ from cockpit.architect.effects import Act, effects, text_of
 from cockpit.architect.expressions import Pool
 from cockpit.architect.filled import Filled, OpenHoleError, code, fill
 from cockpit.architect.operations import Operation, operations
-from cockpit.architect.sources import Slot, slot, values
+from cockpit.architect.sources import Slot, derived, slot, values
 from cockpit.core.trace import Trace
 
 CHAIN = 3
@@ -105,11 +105,13 @@ def sources(runs: Sequence[Run], pool: Pool, blobs: Blobs) -> list[Source]:
                 again.append((kind, targets))
             else:
                 found.append(one)
+        for one in found:
+            told = list(values(one.slot))
+            pool.add(told)
+            pool.add(derived(told, pool.days))
         if len(again) == len(left):
             break
         left = again
-        for one in found:
-            pool.add(values(one.slot))
     return found
 
 

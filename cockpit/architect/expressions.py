@@ -18,6 +18,10 @@ from cockpit.architect import prelude
 
 MOST_ALTERNATIVES = 10
 """Explanations beside the cheapest one; where more fit, the runs say too little."""
+PLENTY = 12.0
+"""Bits beyond what is needed with which the cheapest of many explanations is taken all the same."""
+MOST_OF_ONE = 3
+"""Alternatives out of the same source."""
 _DISPLAYED = 0.4
 """Forms up to this cost only show a number in another way."""
 REACH = 31
@@ -44,6 +48,16 @@ class Form(Struct, frozen=True):
     write: Callable[[Any], str | None]
     cost: float = 0.0
     name: str = ""
+    numeric: bool = False
+    """Whether it needs a number: a text that shows one is read first."""
+
+
+def written_as(expression: "Expression", form: "Form") -> str:
+    """The expression in the form, within an f-string."""
+    code = expression.code
+    if form.numeric and any(isinstance(value, str) for value in expression.values):
+        code = f"number({code})"
+    return form.shown.replace("{}", code)
 
 
 class Choice(Struct, frozen=True):
@@ -53,10 +67,12 @@ class Choice(Struct, frozen=True):
     form: Form
     others: tuple[tuple[Expression, Form], ...] = ()
     wrap: str = ""
+    wider: tuple[tuple[str, Expression, str], ...] = ()
+    """Expressions that also explain the constant text to the left and to the right."""
 
     @property
     def shown(self) -> str:
-        code = self.form.shown.replace("{}", self.expression.code)
+        code = written_as(self.expression, self.form)
         if not self.wrap:
             return code
         inner, mark, spec = parted(code)
@@ -103,7 +119,7 @@ def _numeric(shown: str, spec: str, scale: Callable[[Any], Any], cost: float) ->
         told = _number(value)
         return None if told is None else format(scale(told), spec)
 
-    return Form(f"{shown}:{spec}" if spec else shown, write, cost, spec or shown)
+    return Form(f"{shown}:{spec}" if spec else shown, write, cost, spec or shown, numeric=True)
 
 
 def _textual(shown: str, change: Callable[[str], str], cost: float) -> Form:
@@ -221,6 +237,8 @@ def _fixed(places: int, *, comma: bool, signed: bool, padded: int) -> tuple[Form
             forms.append(_whole_form("+", 0.2))
         forms += [
             _numeric("int({})", "", int, 0.8),
+            _scaled("{} + 1", lambda told: told + 1, 1.4),
+            _scaled("{} - 1", lambda told: told - 1, 1.6),
             _scaled("{} // 60", lambda told: told // 60, 1.2),
             _scaled("{} % 60", lambda told: told % 60, 1.4),
             _scaled("{} // 1000", lambda told: told // 1000, 1.4),
@@ -251,7 +269,7 @@ def _whole_form(spec: str, cost: float) -> Form:
         told = _number(value)
         return format(told, spec) if isinstance(told, int) else None
 
-    return Form(f"{{}}:{spec}", write, cost, spec)
+    return Form(f"{{}}:{spec}", write, cost, spec, numeric=True)
 
 
 def _scaled(shown: str, change: Callable[[Any], Any], cost: float) -> Form:
@@ -259,7 +277,7 @@ def _scaled(shown: str, change: Callable[[Any], Any], cost: float) -> Form:
         told = _number(value)
         return str(change(told)) if isinstance(told, int) else None
 
-    return Form(shown, write, cost, shown)
+    return Form(shown, write, cost, shown, numeric=True)
 
 
 def _float_form(spec: str, cost: float) -> Form:
@@ -269,7 +287,7 @@ def _float_form(spec: str, cost: float) -> Form:
             return None
         return format(told, spec)
 
-    return Form(f"{{}}:{spec}", write, cost, spec)
+    return Form(f"{{}}:{spec}", write, cost, spec, numeric=True)
 
 
 def _share(spec: str, cost: float) -> Form:
@@ -277,7 +295,7 @@ def _share(spec: str, cost: float) -> Form:
         told = _number(value)
         return format(100 * told, spec) if isinstance(told, float) and abs(told) <= 10 else None
 
-    return Form(f"100 * {{}}:{spec}", write, cost, "share " + spec)
+    return Form(f"100 * {{}}:{spec}", write, cost, "share " + spec, numeric=True)
 
 
 # -- dates ------------------------------------------------------------------------------------
@@ -323,8 +341,18 @@ def date_choices(texts: Sequence[str], days: Sequence[date]) -> Iterator[tuple[E
         moves = [date_moves(day)[place] for day in days]
         if all(move[1].strftime(spec) == text for move, text in zip(moves, texts, strict=True)):
             code, _, cost = moves[0]
+            if not _natural(code, spec):
+                continue
             values = tuple(move[1] for move in moves)
             yield Expression(code, values, cost, "date"), _DATE_FORMS[spec]
+
+
+def _natural(code: str, spec: str) -> bool:
+    """Whether anybody would say it so: a month is no month of seventeen days ago."""
+    found = re.fullmatch(r"day [-+] timedelta\(days=(\d+)\)", code)
+    if found is None or re.search(r"%(?:d|-d|j)", spec):
+        return True
+    return found[1] == "1" or (found[1] == "7" and "V" in spec)
 
 
 def date_like(literal: str, days: Sequence[date]) -> list[tuple[str, str]]:
@@ -377,6 +405,7 @@ class Pool:
         self._index: dict[str, dict[str, list[tuple[Expression, Form]]]] = {}
         self._codes: set[str] = set()
         self._costs: list[float] = []
+        self._dated: list[Expression] = []
         self.more: Callable[[tuple[str, ...]], Iterable[tuple[Expression, Form]]] | None = None
         self.add(expressions)
 
@@ -386,11 +415,18 @@ class Pool:
                 self._codes.add(one.code)
                 self.expressions.append(one)
         self._index.clear()
+        self._dated = [one for one in self.expressions if isinstance(one.values[0], date)]
         self._costs = sorted(one.cost for one in self.expressions)
 
     def candidates(self, texts: tuple[str, ...]) -> list[tuple[Expression, Form]]:
         """Every expression and form that gives these texts, cheapest first."""
         found = list(date_choices(texts, self.days)) if texts[0] else []
+        found += [
+            (one, form)
+            for one in self._dated
+            for form in _DATE_FORMS.values()
+            if all(form.write(value) == text for value, text in zip(one.values, texts, strict=True))
+        ]
         for form in forms_for(texts):
             found += [
                 (one, form)
@@ -424,11 +460,18 @@ class Pool:
         best = next((pair for pair in found if told >= self._needed(pair, context)), None)
         if best is None:
             return None
+        spare = told - self._needed(best, context)
         whole = {one.code for one, form in found if form is PLAIN}
         others = _distinct((pair for pair in found if pair is not best), whole, best[0].code)
-        if len(others) > MOST_ALTERNATIVES:
+        if len(others) > MOST_ALTERNATIVES and spare < PLENTY:
             return None
-        return Choice(best[0], best[1], tuple(others))
+        return Choice(best[0], best[1], tuple(others[:MOST_ALTERNATIVES]))
+
+    def plain(self, texts: tuple[str, ...]) -> Iterator[Expression]:
+        """Texts of sources that are exactly these."""
+        for one, _ in self._indexed(PLAIN).get(texts[0], ()):
+            if one.values == texts:
+                yield one
 
     def _needed(self, pair: tuple[Expression, Form], context: str) -> float:
         """Bits without which a fit may be chance: the more was tried before it, the more."""
@@ -449,6 +492,7 @@ def _distinct(
     """One of each code and form."""
     seen: dict[str, tuple[Expression, Form]] = {}
     codes: set[str] = set()
+    asked: dict[str | int, int] = {}
     for expression, form in pairs:
         if expression.code in whole and (form in _TEXTS or form.cost > _DISPLAYED):
             continue  # a name is a name, not the first word of one; a number is not its own rest
@@ -456,6 +500,27 @@ def _distinct(
             continue  # another source is asked once
         if form.name == "int({})" and all(isinstance(value, int) for value in expression.values):
             continue
+        source = expression.uses[0][0] if expression.uses else ""
+        if source and expression.code != best:
+            asked[source] = asked.get(source, 0) + 1
+            if asked[source] > MOST_OF_ONE:
+                continue
         codes.add(expression.code)
-        seen.setdefault(form.shown.replace("{}", expression.code), (expression, form))
-    return list(seen.values())
+        seen.setdefault(written_as(expression, form), (expression, form))
+    return _outermost(list(seen.values()))
+
+
+def _outermost(pairs: list[tuple[Expression, Form]]) -> list[tuple[Expression, Form]]:
+    """Of days counted from the day only the nearest and the farthest: what is between follows."""
+    counted: dict[tuple[str, str], list[tuple[Expression, Form]]] = {}
+    kept: list[tuple[Expression, Form]] = []
+    for expression, form in pairs:
+        found = re.fullmatch(r"day ([-+]) timedelta\(days=(\d+)\)", expression.code)
+        if found is None:
+            kept.append((expression, form))
+        else:
+            counted.setdefault((found[1], form.name), []).append((expression, form))
+    for each in counted.values():
+        each.sort(key=lambda pair: abs((pair[0].values[0] - date.min).days))
+        kept += each if len(each) <= 2 else [each[0], each[-1]]
+    return kept

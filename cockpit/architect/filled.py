@@ -3,10 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cockpit.architect.align import Template, template, tokens
-from cockpit.architect.expressions import Choice, Expression, Form, Pool, date_choices, parted
+from cockpit.architect.expressions import (
+    PLAIN,
+    Choice,
+    Expression,
+    Pool,
+    parted,
+)
 
 STRETCH = 4
 """Tokens by which a hole may reach into the constant text around it."""
@@ -47,10 +53,15 @@ def fill(texts: Sequence[str], pool: Pool, heading: str = "") -> Filled:
         return Filled((whole,), (every,))
     try:
         return _pieces(template(every), pool, heading)
-    except OpenHoleError:
+    except OpenHoleError as error:
         if whole is not None:
             return Filled((whole,), (every,))
-        raise
+        if not any(re.search(r"\d[.:/-]\d", text) for text in every):
+            raise
+        try:
+            return _pieces(template(every, fine=True), pool, heading)
+        except OpenHoleError:
+            raise error from None
 
 
 def _single(texts: tuple[str, ...]) -> bool:
@@ -119,19 +130,39 @@ def _stretched(
     for end in range(at, min(at + 4, len(laid.gaps))):
         middle = [laid.joined(at, end, text) for text in range(count)]
         right = laid.literals[end] if end < len(laid.literals) else ""
-        for wide, left, after in _reaches(lefts, _heads(right)):
+        for left, after in _reaches(lefts, _heads(right)):
             texts = tuple(left + one + after for one in middle)
             choice = pool.solve(texts, context)
             if choice is not None:
-                del wide
+                choice = _preferred(choice, middle, lefts, _heads(right), left, after, pool)
                 kept = rest[: len(rest) - len(left)] if left else rest
                 return kept, choice, texts, end + 1, right[len(after) :]
     return None
 
 
-def _reaches(lefts: list[str], rights: list[str]) -> list[tuple[int, str, str]]:
+def _preferred(
+    choice: Choice,
+    middle: list[str],
+    lefts: list[str],
+    rights: list[str],
+    left: str,
+    right: str,
+    pool: Pool,
+) -> Choice:
+    """The choice with those that explain more of the text around it as well."""
+    wider: list[tuple[str, Expression, str]] = []
+    for far, after in _reaches(lefts, rights):
+        if len(far) >= len(left) and len(after) >= len(right) and (far, after) != (left, right):
+            texts = tuple(far + one + after for one in middle)
+            wider += [
+                (far[: len(far) - len(left)], one, after[len(right) :]) for one in pool.plain(texts)
+            ]
+    return structs.replace(choice, wider=tuple(wider[:4])) if wider else choice
+
+
+def _reaches(lefts: list[str], rights: list[str]) -> list[tuple[str, str]]:
     found = [(a + b, left, right) for a, left in enumerate(lefts) for b, right in enumerate(rights)]
-    return sorted(found, key=lambda one: one[0])
+    return [(left, right) for _, left, right in sorted(found, key=lambda one: one[0])]
 
 
 def _tails(text: str) -> list[str]:
@@ -193,18 +224,11 @@ def _printable(text: str) -> bool:
     return all(char.isprintable() or char in "\n\t" for char in text)
 
 
-def alternatives(choice: Choice, wrap: str = "") -> Iterator[tuple[str, str]]:
+def alternatives(choice: Choice) -> Iterator[tuple[str, str]]:
     """Pairs of codes that must agree today: the choice and each other explanation."""
-    del wrap
     own = code(Filled((choice,)))
     for expression, form in choice.others:
         yield own, code(Filled((Choice(expression, form),)))
-
-
-def only_dates(texts: Sequence[str], pool: Pool) -> tuple[Expression, Form] | None:
-    """The cheapest date that the texts are."""
-    return min(
-        date_choices(tuple(texts), pool.days),
-        key=lambda pair: pair[0].cost + pair[1].cost,
-        default=None,
-    )
+    for left, expression, right in choice.wider:
+        parts = tuple(part for part in (left, choice, right) if part)
+        yield code(Filled(parts)), code(Filled((Choice(expression, PLAIN),)))

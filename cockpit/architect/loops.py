@@ -13,7 +13,7 @@ from cockpit.architect.arithmetic import pairs, told_by
 from cockpit.architect.expressions import Expression, Form, Pool, forms_for
 from cockpit.architect.filled import Filled, OpenHoleError, _heads, _tails, fill
 from cockpit.architect.selections import Selection, Taken, selected
-from cockpit.architect.sources import Rows, _figure
+from cockpit.architect.sources import Rows, _figure, derived
 
 MOST_COLUMNS = 60
 
@@ -256,6 +256,7 @@ def row_pool(
         if one.cost <= 3.2
     ]
     inner.add(own)
+    inner.add(derived(own, inner.days))
     inner.add(_joined(rows, flat, runs, lists))
     inner.more = lambda texts: _arithmetic(rows, flat, texts)
     return inner
@@ -269,27 +270,39 @@ def _joined(
         if other.code == rows.code or not other.keys:
             continue
         for code, key in other.keys.items():
-            get = other.fields[code]
-            by = [{get(row): row for row in each} for each in other.rows]
+            by = [{str(other.fields[code](row)): row for row in each} for each in other.rows]
             if any(len(one) < len(each) for one, each in zip(by, other.rows, strict=True)):
                 continue
             for own, field in rows.fields.items():
-                values = [field(row) for row in flat]
-                if not all(
-                    isinstance(value, str | int) and value in by[run]
-                    for value, run in zip(values, runs, strict=True)
-                ):
-                    continue
-                if len(set(values)) < 2:
-                    continue
-                for far, far_key in other.keys.items():
-                    if far != code:
-                        told = tuple(
-                            other.fields[far](by[run][value])
-                            for value, run in zip(values, runs, strict=True)
-                        )
-                        yield Expression(f"pick({other.code}, {key!r}, {own})[{far_key!r}]", told, 2.6, far_key,
-                                         ((*other.place, "", key), (*other.place, "", far_key)))  # fmt: skip
+                found = _partners([field(row) for row in flat], runs, by)
+                if found is not None:
+                    wanted = _like(own, field(flat[0]), other.fields[code](found[0]))
+                    yield from _far(other, code, key, wanted, found)
+
+
+def _partners(values: list[Any], runs: list[int], by: list[dict[str, Any]]) -> list[Any] | None:
+    """The other list's row for each value, None where one has none."""
+    if len({str(value) for value in values}) < 2:
+        return None
+    found = [by[run].get(str(value)) for value, run in zip(values, runs, strict=True)]
+    return found if all(row is not None for row in found) else None
+
+
+def _like(own: str, value: object, key: object) -> str:
+    """The field's code, as the type that the other list's key has."""
+    if isinstance(value, str) == isinstance(key, str):
+        return own
+    return f"number({own})" if isinstance(value, str) else f"str({own})"
+
+
+def _far(other: Rows, code: str, key: str, wanted: str, found: list[Any]) -> Iterator[Expression]:
+    for far, far_key in other.keys.items():
+        if far != code:
+            uses = ((*other.place, "", key), (*other.place, "", far_key))
+            told = tuple(other.fields[far](row) for row in found)
+            yield Expression(
+                f"pick({other.code}, {key!r}, {wanted})[{far_key!r}]", told, 2.6, far_key, uses
+            )
 
 
 def _arithmetic(

@@ -11,6 +11,7 @@ from cockpit.architect.expressions import Choice, Use
 from cockpit.architect.filled import Filled, alternatives, code, literal
 from cockpit.architect.infer import Document, Listed, Value, Written
 from cockpit.architect.loops import Loop
+from cockpit.architect.sources import Rows
 from cockpit.core.script import Hole
 
 VALUE_LIMIT = 80
@@ -23,6 +24,7 @@ class Plan:
         self.runs = tuple(runs)
         self.steps: list[str] = []
         self.rows: dict[str, str] = {}
+        self.row_texts: dict[str, tuple[Rows, list[str]]] = {}
         self.guards: dict[str, str] = {}
         self.told: list[str] = []
         self._agreed: set[frozenset[str]] = set()
@@ -92,6 +94,8 @@ class Plan:
     def line(self, loop: Loop, filled: Filled, about: str, wrap: str = "") -> str:
         """The code of a filled text within a loop, over the name `row`."""
         self.constants.append(filled.constant)
+        held = self.row_texts.setdefault(self.named(loop), (loop.as_rows, []))
+        held[1].append(filled.constant)
         counts = [len(each) for each in loop.taken]
         for choice, texts in zip(filled.choices, filled.holes, strict=True):
             self._hole(choice, tuple(_by_run(texts, counts)), f"{about}, each row")
@@ -252,7 +256,7 @@ def _fetch(one: Source, used: set[str]) -> list[str]:
             lines.append(f"{name} = table({get}, '\\t')")
         case _:
             lines.append(f"{name} = {get}")
-    return lines if name in used or len(lines) == 1 else lines[:1]
+    return lines
 
 
 def replaced(lines: Iterable[str], rows: dict[str, str]) -> list[str]:

@@ -5,13 +5,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from cockpit.architect import prelude
-from cockpit.architect.align import template
+from cockpit.architect.align import Template, template
 from cockpit.architect.expressions import Expression, Use
 
 Reading = Literal["data", "table", "tabbed", "text", "names"]
@@ -103,11 +104,12 @@ def _table(mark: str) -> Callable[[str], Any]:
 def values(one: Slot) -> Iterator[Expression]:
     """Everything single that a source tells."""
     whole = (one.name, "*text")
+    whole_name = one.name if one.reading == "text" else f"{one.name}_text"
     yield Expression(
-        f"{one.name}_text.strip()", tuple(text.strip() for text in one.texts), 1.5, "", (whole,)
+        f"{whole_name}.strip()", tuple(text.strip() for text in one.texts), 1.5, "", (whole,)
     )
     if any(text != text.strip() for text in one.texts):
-        yield Expression(f"{one.name}_text", one.texts, 1.5, "", (whole,))
+        yield Expression(whole_name, one.texts, 1.5, "", (whole,))
     if one.reading == "data":
         yield from _walked(one.name, one.parsed, 2.0, (one.name,), "", 0)
     elif one.reading == "text":
@@ -158,7 +160,7 @@ def _texts(one: Slot) -> Iterator[Expression]:
     whole = (one.name, "*text")
     for mark in ("=", ":"):
         yield from _settings(one, mark)
-    if max(map(len, one.texts)) <= 6_000 and len(set(one.texts)) > 1:
+    if len(set(one.texts)) > 1:
         yield from _between(one)
     split = [text.split("\n") for text in one.texts]
     for at in (0, -1):
@@ -201,17 +203,21 @@ def _set(text: str, mark: str) -> dict[str, str]:
 
 
 def _between(one: Slot) -> Iterator[Expression]:
-    """The gaps of a text between what it always says."""
-    laid = template(one.texts)
+    """The gaps of lines that stand in the same place of every text, between what they always say."""
+    split = [text.split("\n") for text in one.texts]
+    if len(set(map(len, split))) != 1 or len(split[0]) > 80:
+        return
+    for column in zip(*split, strict=True):
+        if len(set(column)) > 1 and max(map(len, column)) <= 400:
+            yield from _gaps(one, template(column))
+
+
+def _gaps(one: Slot, laid: Template) -> Iterator[Expression]:
     for place, gap in enumerate(laid.gaps):
         left = laid.literals[place - 1] if place else ""
-        right = laid.literals[place] if place < len(laid.literals) else ""
-        if not left or not any(gap):
-            continue
-        before = _unique(left, one.texts)
-        if not before:
-            continue
-        for after in _ends_of(right):
+        right = laid.literals[place] if place < len(laid.literals) else "\n"
+        before = _unique(left, one.texts) if left and any(gap) else ""
+        for after in _ends_of(right) if before else ():
             told = tuple(_told(text, before, after) for text in one.texts)
             if all(value is not None for value in told):
                 code = f"between({one.name}, {before!r}, {after!r})"
@@ -237,6 +243,39 @@ def _told(text: str, before: str, after: str) -> str | None:
     if after and after not in rest:
         return None
     return rest.partition(after)[0] if after else rest
+
+
+def derived(found: Iterable[Expression], days: Sequence[date]) -> Iterator[Expression]:
+    """What dates and versions among single values say besides: days from the day, their parts."""
+    for one in found:
+        if one.cost > 4.5 or not all(
+            isinstance(value, str) and 0 < len(value) <= 40 for value in one.values
+        ):
+            continue
+        if all(_DAY.match(value) for value in one.values):
+            yield from _day_values(one, days)
+        elif all(_VERSION.fullmatch(value) for value in one.values):
+            for at in range(min(value.count(".") for value in one.values) + 1):
+                told = tuple(value.split(".")[at] for value in one.values)
+                code = f"field({one.code}, '.', {at})"
+                yield Expression(code, told, one.cost + 0.8, one.label, one.uses)
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
+_VERSION = re.compile(r"v?\d+(?:\.\d+){1,3}")
+
+
+def _day_values(one: Expression, days: Sequence[date]) -> Iterator[Expression]:
+    try:
+        told = tuple(date.fromisoformat(value[:10]) for value in one.values)
+    except ValueError:
+        return
+    yield Expression(f"iso({one.code})", told, one.cost + 0.5, one.label, one.uses)
+    ahead = tuple((value - day).days for value, day in zip(told, days, strict=True))
+    if len(set(ahead)) > 1:
+        yield Expression(f"(iso({one.code}) - day).days", ahead, one.cost + 1, one.label, one.uses)
+        since = tuple(-value for value in ahead)
+        yield Expression(f"(day - iso({one.code})).days", since, one.cost + 1, one.label, one.uses)
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -295,11 +334,16 @@ def _items(
 ) -> Iterator[Rows]:
     """An object as a list of its entries, where these are all of one sort."""
     inner = [value for one in found for value in one.values()]
-    if len(inner) < 2:
+    fewest = 2 if len({tuple(one) for one in found}) > 1 else 3
+    if not inner or max(map(len, found)) < fewest:
         return
     each = tuple(tuple(prelude.items(value)) for value in found)
     if all(isinstance(value, int | float | str) for value in inner):
-        if len({type(value) is str for value in inner}) > 1:
+        if (
+            len({type(value) for value in inner} - {float, int})
+            + (not all(isinstance(value, str) for value in inner))
+            > 1
+        ):
             return
         fields = {"row['key']": _key("key"), "row['value']": _key("value")}
         yield Rows(f"items({code})", each, fields, cost, label, place)

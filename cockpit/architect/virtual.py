@@ -17,7 +17,7 @@ from cockpit.architect import emit, prelude
 from cockpit.architect.blobs import Blobs
 from cockpit.architect.effects import text_of
 from cockpit.architect.evidence import Run, content
-from cockpit.core.script import EXIT_DONE, EXIT_DRIFT, Refusal, Script
+from cockpit.core.script import EXIT_BUG, EXIT_DONE, EXIT_DRIFT, Refusal, Script
 
 ROUNDING = 0.34
 """The share of runs that may be left to the agent because a guard stops the script."""
@@ -31,7 +31,7 @@ _ALLOWED = (
 )  # fmt: skip
 _METHODS = frozenset(
     """
-    strip upper lower title capitalize replace partition rpartition removeprefix startswith endswith
+    strip upper lower endswith title capitalize replace partition rpartition removeprefix startswith endswith
     split join weekday days dumps lstrip strftime key value
     """.split()  # noqa: SIM905
 )
@@ -181,6 +181,8 @@ def played(body: CodeType, run: Run, blobs: Blobs, day: date | None = None) -> O
         stage.outcome.code, stage.outcome.reason = stop.code, str(stop)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         stage.outcome.code, stage.outcome.reason = EXIT_DRIFT, f"{type(error).__name__}: {error}"
+    except Exception as error:
+        stage.outcome.code, stage.outcome.reason = EXIT_BUG, f"{type(error).__name__}: {error}"
     return stage.outcome
 
 
