@@ -32,12 +32,19 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --headless: the fleet (keys of ps) and what was served.",
 )
-def demo(headless: bool, seconds: float, as_json: bool) -> None:
+@click.option(
+    "--mornings", is_flag=True,
+    help="No screen: a task that an agent repeats becomes a script, in a minute of moved clocks.",
+)  # fmt: skip
+def demo(headless: bool, seconds: float, as_json: bool, mornings: bool) -> None:
     """Run cockpit on a machine with nothing: no key, no network, no agent.
 
     Real processes talk to a provider on loopback that keeps honest prefix caches, some of them
     behind the gateway, and write real files in a temporary directory. Nothing of it stays.
     """
+    if mornings:
+        asyncio.run(_mornings())
+        return
     if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail("the screen needs a terminal; without one: cockpit demo --headless --json")
     if not headless:
@@ -46,6 +53,18 @@ def demo(headless: bool, seconds: float, as_json: bool) -> None:
     answer = asyncio.run(_headless(seconds))
     text = json.dumps(answer, indent=2, ensure_ascii=False) if as_json else _sentence(answer)
     click.echo(text)
+
+
+async def _mornings() -> None:
+    from cockpit.architect.sandbox import best, why_none
+    from cockpit.demo.mornings import Mornings
+    from cockpit.demo.story import story
+
+    if best() is None:
+        fail(f"scripts are proven in a sandbox. {why_none()}")
+    async with Mornings() as each:
+        async for line in story(each):
+            click.echo(line)
 
 
 async def _headless(seconds: float) -> dict[str, Any]:
