@@ -101,11 +101,14 @@ class PushMain(Family):
 
 
 class CutShort(Family):
-    """The value was in the part that the agent saw and the transcript did not keep."""
+    """The value was in the part that the agent saw and the transcript did not keep.
+
+    The file itself is in the recorded workspace: whoever reads it there is right too.
+    """
 
     name = "cut-short"
     group = "refuse"
-    expects = ("N9",)
+    expects = ("N9", "compiled")
     prompts = ("Checksum line of the dump of {date}", "note the dump's checksum please ({date})")
 
     def prepare(self, place, day, chance):
