@@ -32,8 +32,8 @@ GLYPHS = {"ok": "✔", "limited": "◆", "missing": "·", "broken": "✖"}
 def doctor(as_json: bool) -> None:
     """What was found, what cockpit can and cannot do here, and the fix. Ends with 1 if something is broken."""
     looks: list[Callable[[], list[Finding]]] = [
-        _settings, _engine, _gateway, _agents, _prices, _notices, _processes, _means, _keyring,
-        _terminal,
+        _settings, _engine, _gateway, _agents, _prices, _notices, _processes, _means, _scripts,
+        _keyring, _terminal,
     ]  # fmt: skip
     findings = [finding for look in looks for finding in look()]
     if as_json:
@@ -101,6 +101,16 @@ def _means() -> list[Finding]:
     from cockpit.engine.means import means
 
     return [Finding(name, "ok" if there else "limited", text) for name, there, text in means()]
+
+
+def _scripts() -> list[Finding]:
+    from cockpit.architect.sandbox import best, why_none
+
+    sandbox = best()
+    if sandbox is not None:
+        return [Finding("scripts", "ok", f"held by {sandbox.kind}: no network, only declared files")]
+    text = f"{why_none()} None can be proven, and one that is adopted asks before each run"
+    return [Finding("scripts", "limited", text, "install bubblewrap (Linux)")]
 
 
 def _agents() -> list[Finding]:
