@@ -13,6 +13,8 @@ CONNECT_SECONDS = 0.5
 INTERRUPT_SECONDS = 1.0
 """An agent that has not confirmed an interrupt by then is interrupted by a signal."""
 TAKEN_SECONDS = 6.0
+BIRTH_SECONDS = 60.0
+LOOK_SECONDS = 0.25
 LINE_LIMIT = 64 * 1024
 
 
@@ -52,6 +54,12 @@ class Line:
         Raises:
             DriverError: when it tells something else, nothing in time, or goes.
         """
+        at = await self._told(name, seconds)
+        if not isinstance(at, int):
+            raise DriverError("no such answer")
+        return at
+
+    async def _told(self, name: str, seconds: float | None) -> object:
         try:
             async with asyncio.timeout(seconds):
                 answer: Any = json.loads(await self._reader.readline())
@@ -59,11 +67,18 @@ class Line:
             raise DriverError("no answer in time") from None
         except (OSError, ValueError) as error:
             raise DriverError("the driver is gone") from error
-        at = answer.get(name) if isinstance(answer, dict) else None
-        if not isinstance(at, int):
-            reason = answer.get("failed") if isinstance(answer, dict) else ""
-            raise DriverError(one_line(str(reason or "no such answer")))
-        return at
+        said = answer if isinstance(answer, dict) else {}
+        if name not in said:
+            raise DriverError(one_line(str(said.get("failed") or "no such answer")))
+        return said[name]
+
+    async def session(self) -> str:
+        """The agent's own name for its session.
+
+        Raises:
+            DriverError: when there is none.
+        """
+        return one_line(str(await self._told("session", None)))
 
     def close(self) -> None:
         """Hangs up."""
@@ -81,3 +96,22 @@ async def interrupted(path: Path) -> int:
         return await line.told("interrupted", INTERRUPT_SECONDS)
     finally:
         line.close()
+
+
+async def session(path: Path) -> str:
+    """The agent's own name for its session, as soon as it has one; empty when it gets none."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + BIRTH_SECONDS
+    while loop.time() < deadline:
+        try:
+            line = await Line.open(path, do="session")
+        except DriverError:  # it has not begun to listen
+            await asyncio.sleep(LOOK_SECONDS)
+            continue
+        try:
+            return await line.session()
+        except DriverError:
+            await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            line.close()
+    return ""

@@ -5,9 +5,10 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -96,7 +97,7 @@ class Governance:
         self._named = named
         self._now = now
         self._started: dict[str, _Started] = {}
-        self._said: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- beginning
 
@@ -145,7 +146,9 @@ class Governance:
         self._cap(run, wish, maker.agent)
         self._witness.begin(run, maker.agent, wish, governed)
         await self._spawn(run, wish, launched)
-        if launched.session:
+        if plan is not None and plan.kind == "acp":
+            self._soon(self._until_named(run))
+        elif launched.session:
             self._named(run, launched.session)
         return {
             "run": run,
@@ -374,10 +377,19 @@ class Governance:
             log.info("%s takes no word by %s: %s", run.id, run.channel, error)
             return False
         self._record(e.RunSteered(run=run.id, at=at, text=text, channel=run.channel))
-        task = asyncio.create_task(self._until_delivered(run, text, line))
-        self._said.add(task)
-        task.add_done_callback(self._said.discard)
+        self._soon(self._until_delivered(run, text, line))
         return True
+
+    async def _until_named(self, run: str) -> None:
+        """An agent that names its session itself tells its driver."""
+        session = await drivers.session(records.channel_of(run))
+        if session and run in self._governed:
+            self._named(run, session)
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _until_delivered(self, run: Run, text: str, line: drivers.Line) -> None:
         """Tells when the model got it; what the agent drops goes by the gateway while that is open."""

@@ -11,7 +11,11 @@ ACKNOWLEDGE_SECONDS = 5.0
 
 
 class ChannelError(Exception):
-    """The agent did not do what it was asked; the text says why."""
+    """The agent did not do what it was asked; the text says why, the code is the agent's own."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class UnusableError(Exception):
@@ -29,6 +33,11 @@ class Channel(Protocol):
     name: Kind
     heeds_signals: bool
     """Whether the agent takes SIGINT as its headless command does."""
+
+    @property
+    def session(self) -> "asyncio.Future[str] | None":
+        """The agent's own name for its session, to come; None where it is known from elsewhere."""
+        ...
 
     async def work(self) -> int:
         """Works until the agent has ended; the exit code of its headless command.

@@ -41,6 +41,7 @@ class ClaudeStream:
     """The channel."""
 
     name: Kind = "stream-json"
+    session = None
     heeds_signals = True
 
     def __init__(self, plan: Plan, child: Child, printer: Printer) -> None:

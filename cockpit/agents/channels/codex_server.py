@@ -30,6 +30,7 @@ class CodexServer:
     """The channel."""
 
     name: Kind = "app-server"
+    session = None
     heeds_signals = False
 
     def __init__(self, plan: Plan, child: Child, printer: Printer) -> None:

@@ -120,7 +120,10 @@ def _maker(plan: Plan) -> Make:
             from cockpit.agents.channels.opencode_server import OpenCodeServer
 
             return OpenCodeServer
-    raise UnusableError(plan.kind)
+        case "acp":
+            from cockpit.agents.channels.acp import AgentClient
+
+            return AgentClient
 
 
 def _environment(plan: Plan) -> dict[str, str] | None:

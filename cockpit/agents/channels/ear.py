@@ -1,7 +1,8 @@
 """Where the engine speaks to a driver: a private socket, one connection for one word, lines of JSON.
 
 `{"do": "say", "text": …}` is answered with `{"taken": ms}`, later `{"delivered": ms}`;
-`{"do": "interrupt"}` with `{"interrupted": ms}`. What was not done is `{"failed": reason}`.
+`{"do": "interrupt"}` with `{"interrupted": ms}`, `{"do": "session"}` with the agent's own name for its
+session as soon as it has one. What was not done is `{"failed": reason}`.
 """
 
 import asyncio
@@ -62,6 +63,8 @@ async def _do(channel: Channel, word: Any, answer: Callable[..., None]) -> None:
             delivered = await channel.say(text)
             answer(taken=now_ms())
             answer(delivered=await delivered)
+        case {"do": "session"} if channel.session is not None:
+            answer(session=await asyncio.shield(channel.session))
         case {"do": "interrupt"}:
             await channel.interrupt()
             answer(interrupted=now_ms())

@@ -86,8 +86,10 @@ class Rpc:
         if error is None:
             future.set_result(message.get("result"))
         else:
-            text = error.get("message") if isinstance(error, dict) else error
-            future.set_exception(ChannelError(str(text)))
+            told = error if isinstance(error, dict) else {"message": error}
+            code = told.get("code")
+            failure = ChannelError(str(told.get("message")), code if isinstance(code, int) else 0)
+            future.set_exception(failure)
 
     def _answer(self, name: int | str, method: str, params: Params) -> None:
         async def answer() -> None:

@@ -5,17 +5,20 @@ the address of that service is the gateway's too, where such calls end.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch
 from cockpit.agents.launch.words import (
+    Command,
     Part,
     grammar,
     has,
     listed,
+    only,
     parse,
     plain,
     split,
@@ -30,6 +33,11 @@ RULES = grammar(
     "--policy --admin-policy --allowed-mcp-server-names --allowed-tools -e --extensions"
     " --include-directories",
 )
+SPOKEN = listed(
+    "-m --model -p --prompt -y --yolo --approval-mode -r --resume --session-id --skip-trust"
+    " -e --extensions --include-directories --"
+)
+"""The options of `gemini -p` that mean the same over ACP."""
 HELPERS = listed("mcp extensions extension skills skill hooks hook gemma")
 SYSTEM_SETTINGS = "/etc/gemini-cli/settings.json"
 CONTINUES = ("-r", "--resume", "--session-file")
@@ -71,6 +79,7 @@ class Gemini:
             session=session,
             upstreams={"gemini": elsewhere} if elsewhere else {},
             keys={"gemini": key} if key else {},
+            channel=_channel(command, parts, ours),
         )
 
     def resume(self, argv: Sequence[str], session: str, prompt: str) -> tuple[str, ...] | None:
@@ -84,6 +93,30 @@ class Gemini:
         options = written(part for part in kept if part.option)
         said = ("-p" if headless else "-i", prompt) if prompt else ()
         return command.again((*options, "--resume", session, *said))
+
+
+def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
+    """`gemini --yolo -p PROMPT`: without yolo the tools are others when nobody can be asked."""
+    prompt, resumed = value(parts, "-p", "--prompt"), value(parts, "-r", "--resume")
+    free = has(parts, "-y", "--yolo") or value(parts, "--approval-mode") == "yolo"
+    if not (prompt and free) or plain(parts) or not only(parts, SPOKEN) or resumed == "latest":
+        return None
+    options = without(
+        parts, "-p", "--prompt", "-y", "--yolo", "--approval-mode", *CONTINUES, "--session-id", "--"
+    )
+    return Plan(
+        "acp",
+        command.again(written(parts), ours),
+        command.again(("--acp", *written(options)), ours),
+        prompt=prompt,
+        piped="above",
+        settings={
+            "free": True,
+            "status_is_code": True,
+            "mode": "default",
+            **({"resume": resumed} if resumed else {}),
+        },
+    )
 
 
 def _refuse_login(outer: Mapping[str, str], *, headless: bool) -> None:

@@ -5,19 +5,23 @@ picks its URL itself, whatever the configuration says: it is left out, and refus
 for. Of the file with the logins only their kinds are read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
+    Command,
+    Part,
     grammar,
     has,
     listed,
+    only,
     parse,
     plain,
     split,
@@ -31,6 +35,8 @@ RULES = grammar(
     " -u --username --dir --port --variant --hostname --mdns-domain --prompt --replay-limit",
     "-f --file --cors",
 )
+SPOKEN = listed("-m --model --agent --variant -s --session --title --auto --")
+"""The options of `opencode run` that mean the same over its server."""
 HELPERS = listed(
     "completion mcp auth providers agent upgrade uninstall models stats export import session"
     " plugin plug db debug"
@@ -112,6 +118,7 @@ class OpenCode:
                 if name not in VENDORS or provider.url != KNOWN[name].url
             },
             keys={each.wire: _key(outer, each) for each in led.values() if _key(outer, each)},
+            channel=_channel(command, parts, ours),
         )
 
     def resume(self, argv: Sequence[str], session: str, prompt: str) -> tuple[str, ...] | None:
@@ -129,6 +136,35 @@ class OpenCode:
             return command.again((*options, "--session", session, *said))
         said = ("--", prompt) if prompt else ()
         return command.again(("run", *options, "--session", session, *said))
+
+
+def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
+    """`opencode run PROMPT` and nothing that its server would not do."""
+    words = plain(parts)
+    if words[:1] != ["run"] or not only(parts, SPOKEN):
+        return None
+    provider, _, model = value(parts, "-m", "--model").partition("/")
+    said = {
+        "model": {"providerID": provider, "modelID": model} if model else None,
+        "agent": value(parts, "--agent"),
+        "variant": value(parts, "--variant"),
+        "session": value(parts, "-s", "--session"),
+        "title": value(parts, "--title"),
+        "auto": has(parts, "--auto"),
+    }
+    return Plan(
+        "serve",
+        command.again(written(parts), ours),
+        command.again(("serve", "--hostname", "127.0.0.1", "--port", "0"), ours),
+        prompt=" ".join(map(_quoted, words[1:])),
+        piped="below",
+        settings={name: each for name, each in said.items() if each},
+    )
+
+
+def _quoted(word: str) -> str:
+    """As `opencode run` puts its words together."""
+    return '"' + word.replace('"', '\\"') + '"' if " " in word else word
 
 
 def _users_configuration(outer: Mapping[str, str]) -> layers.Table:
