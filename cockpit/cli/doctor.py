@@ -108,7 +108,9 @@ def _scripts() -> list[Finding]:
 
     sandbox = best()
     if sandbox is not None:
-        return [Finding("scripts", "ok", f"held by {sandbox.kind}: no network, only declared files")]
+        return [
+            Finding("scripts", "ok", f"held by {sandbox.kind}: no network, only declared files")
+        ]
     text = f"{why_none()} None can be proven, and one that is adopted asks before each run"
     return [Finding("scripts", "limited", text, "install bubblewrap (Linux)")]
 
