@@ -172,7 +172,9 @@ def _over_a_weekend(local: Sequence[datetime]) -> bool:
 
 
 def _a_month(cron: str, since: datetime) -> float:
-    return float(len(_times(cron, since, since + timedelta(milliseconds=MONTH_MS))))
+    """How many times in 30 days, in the mean of a quarter."""
+    quarter = 91
+    return len(_times(cron, since, since + timedelta(days=quarter))) * 30 / quarter
 
 
 def _zone(name: str) -> tzinfo:

@@ -105,10 +105,11 @@ def _ollama(body: Table) -> Iterator[ToolCall]:
 
 
 def _arguments(value: object) -> Table:
-    if isinstance(value, dict):
-        return value
-    given = decoded(value.encode("utf-8", "replace")) if isinstance(value, str) else {}
-    return given or ({"input": value} if isinstance(value, str) and value else {})
+    """Some wires send them as an object, some as JSON in a string, some tools take plain text."""
+    if not isinstance(value, str):
+        return table(value)
+    given = decoded(value.encode("utf-8", "replace"))
+    return given or ({} if value.strip() in ("", "{}") else {"input": value})
 
 
 def _text(value: object) -> str:
