@@ -68,11 +68,9 @@ class _Reading:
         line = raw.strip().removeprefix(b"\xef\xbb\xbf")
         if not line:
             return
-        if not (line.startswith(b"{") and line.endswith(b"}")):
-            self.bad_lines += 1
-            return
         head = _HEAD(line)
         if head and not self._matters(head, line):
+            self.bad_lines += not loose.is_object(line)
             return
         entry = loose.decode(line)
         if not isinstance(entry, dict):

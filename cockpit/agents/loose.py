@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from cockpit.core.text import BODY_LIMIT, clean, one_line
 
@@ -43,20 +44,36 @@ def _decode_slowly(data: bytes | str) -> object:
         return None
 
 
+class _Object(Struct):
+    """An object whose keys do not matter."""
+
+
+_skip = msgspec.json.Decoder(_Object).decode
+
+
+def is_object(data: bytes) -> bool:
+    """Whether it is a JSON object, in a tenth of the time that decoding it takes."""
+    try:
+        _skip(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return isinstance(_decode_slowly(data), dict)
+    return True
+
+
 def objects(block: bytes, *, having: bytes = b"") -> Iterator[Table | None]:
     """The objects of a block of lines, None for each bad line.
 
-    Lines without `having` are left out undecoded, if they at least begin and end like an object.
+    Lines without `having` are left out undecoded, if they are objects.
     """
     for raw in block.split(b"\n"):
         line = raw.strip()
         if not line:
             continue
-        if not (line.startswith(b"{") and line.endswith(b"}")):
-            yield None
-        elif having in line:
+        if having in line:
             value = decode(line)
             yield value if isinstance(value, dict) else None
+        elif not is_object(line):
+            yield None
 
 
 def text(value: object) -> str:

@@ -269,6 +269,8 @@ BAD = {
     "truncated": (compact(answer("msg_bad"))[:120], 1),
     "truncated behind its usage": (compact(answer("msg_bad"))[:-40], 1),
     "NUL run": (b"\x00" * 64, 1),
+    "NUL run inside": (b'{"type":"user","message":{"content":"a' + b"\x00" * 8 + b'b"}}', 1),
+    "cut short by a line that holds no usage": (b'{"type":"user","mess{"type":"user"}', 1),
     "text": (b"not json at all", 1),
     "invalid UTF-8": (b'\xff\xfe{"type":"user"}', 1),
     "a page of binary": (bytes(range(256)).replace(b"\n", b""), 1),
@@ -335,6 +337,16 @@ def test_two_lines_glued_together_both_count():
     for data in (glued, lines(ELSEWHERE) + glued):
         assert output_of(data, lines(ELSEWHERE)) == TRUTH
         assert books(data).bad_lines == 0
+
+
+def test_bad_lines_among_many_cost_no_good_one():
+    """Whatever the place of a bad line in its block: at an end, beside another, behind a long one."""
+    good = [compact(answer(f"msg_{number}", output=1)) for number in range(200)]
+    good[120] = compact({"type": "user", "message": {"content": "x" * 50_000}})
+    for places in ([0], [199], [0, 1, 2], [118, 119, 120], range(200)):
+        data = b"".join(b"null\n" * (place in places) + line for place, line in enumerate(good))
+        assert books(data).bad_lines == len(places)
+        assert output_of(data) == 199
 
 
 @pytest.mark.parametrize("length", [306, 330, 500, 690])

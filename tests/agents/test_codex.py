@@ -176,6 +176,12 @@ def test_a_figure_that_is_none_is_a_bad_line(figure: str):
     assert [call.tokens.output for call in books.calls] == [10]
 
 
+def test_a_damaged_line_is_counted_though_it_can_hold_no_usage():
+    output = line("response_item", {"type": "function_call_output", "output": "a"})
+    books = CODEX.calls(output + output.replace(b'"a"', b'"\\x"'), SOURCE, b"")
+    assert books.bad_lines == 1
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(0, 60_000), max_size=6))
 @pytest.mark.parametrize("case", ["basic", "subagent"])

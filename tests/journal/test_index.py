@@ -3,11 +3,11 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cockpit.core.call import Call, Cursor, Source
+from cockpit.core.call import Call, Cursor, Source, as_told
 from cockpit.core.spending import CHOICES
 from cockpit.core.tokens import Tokens
 from cockpit.journal.index import Index, IndexBusyError
@@ -147,6 +147,19 @@ calls = st.builds(
 )
 
 
+def test_history_enters_in_large_batches_as_it_is_booked(index):
+    """Statements of many rows, and what is left over; again, and what is known already."""
+    told = [call(number) for number in range(130)]
+    for known in (told[:1], told, told[60:]):
+        index.enter(MAIN, map(as_told, known), price)
+        index.commit()
+        index.enter(FORK, map(as_told, known), price)
+    index.commit()
+    assert (total(index).calls, total(index).nano) == (130, 130 * 15_000)
+    assert len(list(index.calls_of(MAIN.run))) == 130
+
+
+@settings(deadline=None)
 @given(st.lists(calls, max_size=25), st.integers(1, 5))
 def test_any_telling_gives_the_same_books(tmp_path_factory, told, parts):
     """However calls are cut into batches and repeated, each id counts its largest figures once."""
