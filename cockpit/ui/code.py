@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from cockpit.core import text as core_text
 from cockpit.core.script import Hole
+from cockpit.core.shelf import holes_in, places_of
 from cockpit.ui import wrap
 
 Kind = Literal["plain", "word", "string", "number", "comment"]
@@ -58,7 +59,7 @@ def code_lines(source: str, holes: Sequence[Hole], numbers: range | None = None)
         if numbers is not None and number not in numbers:
             continue
         shown = core_text.clean(raw, LINE_LIMIT).replace("\n", " ")
-        used = tuple(hole.name for hole in holes if hole.source and hole.source in raw)
+        used = holes_in(raw, holes)
         made.append(CodeLine(number, shown.expandtabs(wrap.TAB), used, shown != raw, is_quoted))
     return made
 
@@ -91,12 +92,9 @@ def _kind(found: re.Match[str]) -> Kind:
     return "word" if keyword.iskeyword(found[0]) else "plain"
 
 
-def spans(text: str, wanted: str) -> list[tuple[int, int]]:
-    """Where the cleaned `wanted` stands in a line."""
-    sought = core_text.clean(wanted, LINE_LIMIT).replace("\n", " ").expandtabs(wrap.TAB)
-    if not sought:
-        return []
-    return [(found.start(), found.end()) for found in re.finditer(re.escape(sought), text)]
+def spans(text: str, source: str) -> tuple[tuple[int, int], ...]:
+    """Where the code of a hole stands in a cleaned line."""
+    return places_of(core_text.clean(source, LINE_LIMIT).expandtabs(wrap.TAB), text)
 
 
 def shown(told: str) -> str:

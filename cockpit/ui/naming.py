@@ -11,9 +11,11 @@ def short(run: str) -> str:
     return text.safe(run.rpartition("/")[2].rpartition(":")[2] or run, 24)
 
 
-def run_name(run: str, fleet: Fleet | None, now: int, tz: tzinfo | None) -> str:
-    """`Wed 25 Nov 02:10 · 8f3a21`, or the end of the id alone."""
+def run_name(run: str, fleet: Fleet | None, now: int, tz: tzinfo | None, room: int = 60) -> str:
+    """`Wed 25 Nov 02:10 · 8f3a21`, as much of it as is known and has room."""
     known = fleet.runs.get(run) if fleet is not None else None
     if known is None or not known.started:
         return short(run)
-    return f"{rhythm.when(known.started, now, tz)} · {short(run)}"
+    began = rhythm.when(known.started, now, tz)
+    named = f"{began} · {short(run)}"
+    return named if len(named) <= room else began

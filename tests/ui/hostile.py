@@ -5,11 +5,23 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
 
 from fleets import NOW, RATES, fleet_of
+from msgspec.json import encode
 from runs import RUN, Teller
 
 from cockpit.core import events as e
 from cockpit.core.budget import Budget
 from cockpit.core.money import NANO
+from cockpit.core.script import Capabilities, Clause, Hole, Refusal, Script, Task, Trial
+from cockpit.core.shelf import (
+    Decided,
+    MatrixRow,
+    Output,
+    Savings,
+    Schedule,
+    ScriptRun,
+    Sheet,
+    ShelfRow,
+)
 from cockpit.core.spending import Spent, SpentReport, SpentRow
 from cockpit.core.tokens import Tokens
 from cockpit.engine.client import EngineError, Page
@@ -142,6 +154,48 @@ def told(run: str, at: int) -> Iterator[e.Event]:
     yield e.QuestionAsked(run=run, at=at, text=ATTACK)
 
 
+SENT = ATTACK.replace(SURROGATE, "")
+"""No JSON carries half a surrogate."""
+NAME = f"{MARKUP} {SENT}"
+
+
+def task_of(verdict: str) -> Task:
+    refusal = Refusal(SENT, SENT, SENT, {SENT: SENT, SENT + "2": SENT * 2})
+    return Task(
+        id=verdict, name=NAME, runs=(SENT,), agents=(SENT,), project=SENT, cron=SENT, verdict=verdict,
+        last=NOW, every_ms=1, outline=(SENT, SENT), refusal=None if verdict == "candidate" else refusal,
+    )  # fmt: skip
+
+
+def script_row() -> ShelfRow:
+    ran = ScriptRun(
+        content=SENT, kind="active", began=NOW, ended=NOW, exit_code=3, passed=False, reason=SENT,
+        outputs=(Output(SENT, SENT, 1),),
+    )  # fmt: skip
+    return ShelfRow(
+        name=NAME, task=SENT, purpose=SENT, stage="verified", content=SENT, project=SENT, workspace=SENT,
+        agent=SENT, reason=SENT, needs=SENT, sandbox=SENT, schedule=Schedule(cron=SENT, zone=SENT), next=NOW,
+        last=ran, savings=Savings(baseline_nano=1, gross_nano=2, costs={SENT: 1}, method=SENT),
+    )  # fmt: skip
+
+
+def script_sheet() -> Sheet:
+    source = (
+        f"def main(day):\n    {SENT}\n    x = day + '{SENT}' # {SENT}\n    y = {'9' * 1_000_000}\n"
+    )
+    script = Script(
+        task=SENT, purpose=SENT, source=source, body=(1, 7), guards=(SENT,),
+        capabilities=Capabilities((SENT,), (SENT,), (SENT,), (SENT,), (SENT,), (SENT,)),
+        holes=(Hole(SENT, "day", {SENT: SENT}),), contract=(Clause(SENT, SENT, SENT),), trained=(SENT,),
+    )  # fmt: skip
+    trials = {"V0": Trial("V0", SENT, False, SENT), "V1": Trial("V1", SENT, True, SENT)}
+    return Sheet(
+        row=script_row(), script=script, matrix=(MatrixRow(SENT, "trained", trials),), approved=SENT,
+        difference=f"--- {SENT}\n+++ {SENT}\n@@ -1 +1 @@\n-{SENT}\n+{SENT}y",
+        decisions=(Decided(SENT, "refuse", SENT, NOW, SENT),),
+    )  # fmt: skip
+
+
 class Attacker(Teller):
     """Also refuses, after the first page of the story, with an attack."""
 
@@ -155,6 +209,15 @@ class Attacker(Teller):
             return SpentReport()
         spent = Spent(Tokens(output=1), NANO, 1)
         return SpentReport(spent, (SpentRow(ATTACK, ATTACK, spent), SpentRow(RUN, ATTACK, spent)))
+
+    async def ask(self, do: str, **arguments: object) -> bytes:
+        if do == "tasks":
+            return encode([task_of("candidate"), task_of("no"), task_of("wait")])
+        if do == "scripts":
+            return encode([script_row()])
+        if arguments["action"] != "show":
+            raise EngineError(ATTACK)
+        return encode(script_sheet())
 
     async def story(self, run: str) -> AsyncIterator[list[e.Event]]:
         yield [e.ReplyGiven(run=RUN, at=NOW + 1, text=f"LIVE {ATTACK}")]

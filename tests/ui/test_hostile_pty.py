@@ -159,6 +159,38 @@ def test_nothing_of_an_attack_reaches_the_terminal(terminal):
     assert terminal.process.poll() is None
 
 
+def test_nothing_of_a_hostile_script_reaches_the_terminal(terminal):
+    # tasks: their names, a refusal with its runs side by side, a refusal of the engine
+    terminal.until(lambda picture: "[red]R[/red]" in picture and "asks" in picture)
+    for keys, shown in (
+        ("t", "1 candidate"),
+        ("b", "not built: [red]R"),
+        ("jj", "exactly"),
+        ("\r", "decided at"),
+        ("\x1b", "[tasks]"),
+        # the shelf: results, savings, schedule, a dry run that is refused
+        ("\t", "[shelf]"),
+        ("d", "did not run: [red]R"),
+        (" ", "schedule"),
+        ("\x1b", "[shelf]"),
+        # the review: program, values, evidence, facts, difference, the whole source, the question
+        ("\r", "cannot be"),
+        ("n", "from day"),
+        ("G", "999"),
+        ("d", "approved last"),
+        ("\x1b", "program"),
+        ("f", "whole source"),
+        ("\t", "\u25b8 evidence"),
+        ("\t", "\u25b8 facts"),
+        ("a", "CANNOT SEE"),
+        ("y", "not approved: [red]R"),
+    ):
+        terminal.press(keys)
+        terminal.until(lambda picture, shown=shown: shown in picture)
+        check(terminal)
+    assert terminal.process.poll() is None
+
+
 def test_the_check_sees_what_it_forbids():
     assert forbidden("plain \x1b[0m text") == set()
     assert forbidden("a\u202eb\x9bc\u200bd\x85") == {"\u202e", "\x9b", "\u200b", "\x85"}

@@ -67,7 +67,7 @@ class ReviewScreen(LiveScreen):
     def on_mount(self) -> None:
         self._lay_out()
         self.program.focus()
-        self.cockpit.draw_soon()
+        self.show(self.cockpit.told())
 
     def on_resize(self) -> None:
         self._lay_out()

@@ -63,7 +63,7 @@ class TasksScreen(LiveScreen):
     def on_mount(self) -> None:
         self._lay_out()
         self.table.focus()
-        self.cockpit.draw_soon()
+        self.show(self.cockpit.told())
 
     def on_resize(self) -> None:
         self._lay_out()

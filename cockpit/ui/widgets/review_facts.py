@@ -23,6 +23,8 @@ MAY = (
 """Field, its word, and what its absence means."""
 WORD = 12
 VALUES = 24
+LONGEST = 40
+"""Lines: of what it may touch nothing is cut."""
 DECIDED = {
     "approve": "approved",
     "shadow": "let run beside the agent",
@@ -93,16 +95,20 @@ def _value(look: Look, fleet: Fleet | None, width: int, palette: Palette) -> Lin
     which = f"  {look.chosen % count + 1} of {count} here" if count > 1 else ""
     lines: Lined = [
         [(text.safe(hole.name, 60), palette["key"]), (which, palette["dim"])],
-        *paragraph(f"from {hole.source}", width, palette.text, indent=2, most=4),
+        *paragraph(_from(hole), width, palette.text, indent=2, most=4),
     ]
     if not hole.values:
         return [*lines, *paragraph("no run's value is kept", width, palette["dim"], indent=2)]
     return [*lines, *_values(look, hole, fleet, width, palette)]
 
 
+def _from(hole: Hole) -> str:
+    return "from day: the date that it runs for" if hole.source == "day" else f"from {hole.source}"
+
+
 def _values(look: Look, hole: Hole, fleet: Fleet | None, width: int, palette: Palette) -> Lined:
     """The value in each run, beside the run."""
-    names = {run: naming.run_name(run, fleet, look.now, look.tz) for run in hole.values}
+    names = {run: naming.run_name(run, fleet, look.now, look.tz, width // 2) for run in hole.values}
     widest = min(max(len(name) for name in names.values()), width // 2)
     lines: Lined = []
     for run, value in list(hole.values.items())[:VALUES]:
@@ -132,7 +138,7 @@ def may_lines(may: Capabilities, width: int, palette: Palette) -> Lined:
                 each,
                 width - WORD - 2,
                 palette["asks" if field in ("hosts", "secrets") else "title"],
-                most=3,
+                most=LONGEST,
             )
         ]
         heads = [text.fit(word, WORD), *[" " * WORD] * (len(rows) - 1)]
