@@ -14,6 +14,12 @@ from cockpit.core.text import clean, one_line
 
 HASH_SHOWN = 12
 VALUES_SHOWN = 4
+PAGE_LIMIT = 1_000_000
+
+
+def _safe(text: str) -> str:
+    """A page without anything that a terminal could act on."""
+    return clean(text, PAGE_LIMIT)
 
 
 def usd(nano: int | None) -> str | None:
@@ -125,7 +131,7 @@ def rows_text(rows: Sequence[ShelfRow]) -> str:
     if not rows:
         return "nothing on the shelf yet: cockpit tasks finds what repeats"
     heads = ("script", "stage", "runs", "saved", "a month", "next", "last")
-    lines = [
+    lines: list[tuple[str, ...]] = [
         (
             row.name,
             row.stage,
@@ -143,7 +149,7 @@ def rows_text(rows: Sequence[ShelfRow]) -> str:
         if rows[0].sandbox
         else ["! nothing on this machine holds scripts: each run asks for a yes"]
     )
-    return "\n".join([table(heads, lines, left=2), *wanting, *held])
+    return _safe("\n".join([table(heads, lines, left=2), *wanting, *held]))
 
 
 def _money(nano: int | None) -> str:
@@ -168,14 +174,16 @@ def run_text(run: ScriptRun) -> str:
     """What a run came to."""
     if not run.passed:
         told = f"exit {run.exit_code}: {run.reason}"
-        return f"{told}\nthe agent does it: cockpit show {run.beside}" if run.beside else told
+        return _safe(
+            f"{told}\nthe agent does it: cockpit show {run.beside}" if run.beside else told
+        )
     wrote = [
         f"wrote {output.path}" + ("" if output.rows is None else f", {output.rows} rows")
         for output in run.outputs
     ]
     skipped = [f"left out: {run.skipped}"] if run.skipped else []
     worth = [f"worth {dollars(run.saved_nano)}"] if run.saved_nano else []
-    return "\n".join([one_line(line) for line in (*wrote, *skipped, *worth)]) or "done"
+    return _safe("\n".join((*wrote, *skipped, *worth)) or "done")
 
 
 def refusal_text(refusal: Refusal) -> str:
@@ -184,7 +192,7 @@ def refusal_text(refusal: Refusal) -> str:
     if refusal.step:
         lines.append(f"  because of: {one_line(refusal.step)}")
     lines += [f"  {run}: {one_line(value)}" for run, value in refusal.examples.items()]
-    return "\n".join(lines)
+    return _safe("\n".join(lines))
 
 
 def sheet_text(sheet: Sheet) -> str:
@@ -213,7 +221,7 @@ def sheet_text(sheet: Sheet) -> str:
         _titled("decided", [_decision(each) for each in sheet.decisions]),
         _titled("saved", _ledger(row)),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return _safe("\n\n".join(part for part in parts if part))
 
 
 def _titled(title: str, lines: Sequence[str]) -> str:
