@@ -99,7 +99,7 @@ REPORT = """def body(day):
     text = f"# Daily report {day}\\n\\n- Visits: {told['visits']:,}\\n- Signups: {told['signups']}\\n"
     text += f"- Error rate: {told['error_rate']:.2%}\\n\\n## Top pages\\n\\n"
     for page in told["top_pages"]:
-        check(isinstance(page["views"], int) and isinstance(page["path"], str), "no page")
+        check(isinstance(page["views"], int) and isinstance(page["path"], str) and page["path"], "no page")
         text += f"- {page['path']}: {page['views']} views\\n"
     write(f"reports/{day}.md", text)
 """
