@@ -21,6 +21,8 @@ AGREEMENTS_UNATTENDED = 5
 QUARANTINES = 2
 """So many within a week give the task back to the agent."""
 AUDIT_EVERY = 20
+UNRECORDED = ("its workspace was not", "its repository was too", "a part of its record")
+"""What a gate says of a run that cannot be replayed: that proves nothing, and refutes nothing."""
 RETRIES_MS = (60_000, 300_000, 900_000)
 """Back-off where a source was not available (exit 4)."""
 
@@ -82,8 +84,9 @@ def watched(life: Life, trials: Sequence[Trial]) -> Life:
     """Shadow only: beside the agent, without effect, for as long as nobody approves."""
     if life.stage not in ("compiled", "verified"):
         raise NotNowError(f"it is {life.stage}")
-    if failing(trials):
-        raise NotNowError(f"a gate refused it: {why_not(trials)}")
+    against = [trial for trial in failing(trials) if not trial.detail.startswith(UNRECORDED)]
+    if against:
+        raise NotNowError(f"a gate refused it: {why_not(against)}")
     return replace(life, stage="shadow", agreeing=0, reason="")
 
 

@@ -11,6 +11,8 @@ from cockpit.core.shelf import distinct
 from cockpit.core.trace import Trace
 from cockpit.engine.making import Made
 
+ENOUGH = 3
+
 
 class Compiler:
     """Tier 0: free, and silent about what it cannot prove."""
@@ -28,8 +30,9 @@ class Compiler:
         return Made(replace(made, holes=distinct(made.holes)))
 
     def prove(self, script: Script, traces: Sequence[Trace]) -> tuple[Trial, ...]:
-        """Every gate, on every run; without a sandbox none can be tried."""
+        """Every gate, on every run that was recorded whole; without a sandbox none can be tried."""
         from cockpit.architect.compile import compile_task
+        from cockpit.architect.replay import unplayable
         from cockpit.architect.verify import verify
 
         sandbox = best()
@@ -39,4 +42,6 @@ class Compiler:
         def again(others: Sequence[Trace]) -> Script | Refusal:
             return compile_task(script.task, others, self._blobs)
 
-        return verify(script, traces, self._blobs, sandbox, again)
+        playable = [trace for trace in traces if not unplayable(trace, self._blobs)]
+        chosen = playable if len(playable) >= ENOUGH else traces
+        return verify(script, chosen, self._blobs, sandbox, again)

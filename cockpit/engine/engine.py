@@ -145,6 +145,7 @@ class Engine:
             begin=self._helm.orders.begin,
             tasks=self._repeating.known,
             told=tasks.trace,
+            alive=lambda run: self._helm.held(run) is not None,
             now=now,
         )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})

@@ -81,16 +81,18 @@ class Occurrences:
         bench: Bench,
         begin: Callable[[Wish], Awaitable[str]],
         script_of: Callable[[str], Awaitable[str]],
+        alive: Callable[[str], bool],
         now: Callable[[], int],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`script_of` names the script whose task an agent's run did, empty for none."""
+        """`script_of` names the script whose task an agent's run did; `alive` knows who still works."""
         self._scripts = scripts
         self._making = making
         self._evidence = evidence
         self._bench = bench
         self._begin = begin
         self._script_of = script_of
+        self._alive = alive
         self._now = now
         self._pause = pause
         self._awaited: dict[str, tuple[str, Purpose]] = {}
@@ -152,6 +154,13 @@ class Occurrences:
 
     async def _asked_agent(self, entry: Entry, purpose: Purpose) -> str:
         """The run of the agent that does the task now; empty when none can be begun."""
+        working = next((run for run in self._working(entry.name) if self._alive(run)), "")
+        if working:
+            text = (
+                f"script {entry.name}: the agent is still at it ({working}); no second one is begun"
+            )
+            await self._scripts.notice(text, "warning")
+            return working
         if entry.wish is None:
             return ""
         try:
@@ -162,6 +171,9 @@ class Occurrences:
             return ""
         self._awaited[run] = (entry.name, purpose)
         return run
+
+    def _working(self, name: str) -> list[str]:
+        return [run for run, (script, _) in self._awaited.items() if script == name]
 
     # --- the script at work
 
@@ -280,12 +292,20 @@ class Occurrences:
         name = name or await self._script_of(run)
         if not name:
             return
+        trace = await asyncio.to_thread(self._evidence.trace, run)
+        if trace is not None and trace.outcome == "done" and not trace.distrusted:
+            await self._learned(name, trace, purpose)
+            return
+        entry = self._scripts.entry(name)
+        await self._no_help(entry, run, trace)
+        undone = trace is None or trace.outcome != "done"
+        if purpose == "audit" and undone and entry.life.stage == "active":
+            await self._acted_or_told(name, self._now())
+
+    async def _learned(self, name: str, trace: Trace, purpose: Purpose) -> None:
+        """The agent did the task: what the script makes of it, and whether that mends the script."""
         async with self._scripts.lock(name):
-            entry = self._scripts.entry(name)
-            trace = await asyncio.to_thread(self._evidence.trace, run)
-            if trace is None or trace.outcome != "done" or trace.distrusted:
-                await self._no_help(entry, run, trace)
-                return
+            entry, run = self._scripts.entry(name), trace.run
             before = entry.life.stage
             if run not in entry.evidence:
                 known = {**entry.paid, **paid([trace])}

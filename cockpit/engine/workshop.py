@@ -31,7 +31,8 @@ class Workshop:
     """Belongs to the engine's event loop. `bench` is where scripts run.
 
     `publish` shows events that are in the journal, `begin` starts a governed run. `tasks` looks for
-    repeats, `told` reads a run's transcript; both are called in threads.
+    repeats, `told` reads a run's transcript; both are called in threads; `alive` knows
+    whether an agent still works.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Workshop:
         begin: Callable[[Wanted], Awaitable[str]],
         tasks: Callable[[], Sequence[Task]],
         told: Callable[[str], Trace | None],
+        alive: Callable[[str], bool],
         now: Callable[[], int],
     ) -> None:
         self._begin = begin
@@ -66,6 +68,7 @@ class Workshop:
             bench=self.bench,
             begin=self._begun,
             script_of=self._script_of,
+            alive=alive,
             now=now,
         )
         self._orders = ScriptOrders(

@@ -79,7 +79,8 @@ class House:
         self.bench = Workbench(self.blobs) if sandbox is None else Workbench(self.blobs, sandbox)
         self.occurrences = Occurrences(
             scripts=self.scripts, making=self.making, evidence=self, bench=self.bench,
-            begin=self.begin, script_of=self.script_of, now=lambda: self.now, pause=self.pause,
+            begin=self.begin, script_of=self.script_of,
+            alive=lambda run: run in self.asked and run not in self.traces, now=lambda: self.now, pause=self.pause,
         )  # fmt: skip
         orders = ScriptOrders(
             scripts=self.scripts, making=self.making, occurrences=self.occurrences,

@@ -1,9 +1,13 @@
 """What a script's end leads to, one by one: with a real sandbox, a real journal, and scripted agents."""
 
-import pytest
+import asyncio
 
+import pytest
+from msgspec.structs import replace
+
+from cockpit.architect import life as lives
 from cockpit.architect.sandbox import best, why_none
-from cockpit.core.script import Capabilities, Refusal, Trial
+from cockpit.core.script import GATES, Capabilities, Refusal, Trial
 from cockpit.engine.api import RequestError
 from tests.engine.shelf_house import CENT, DAY, MAY, SOURCE, WIDER, House, script, tampered
 
@@ -326,3 +330,63 @@ async def test_refused_scripts_leave_their_task_to_the_agent(house):
     assert told["refusal"]["code"] == "N4"
     with pytest.raises(RequestError, match="no repeated task"):
         await house.ask("build", task="something")
+
+
+async def test_a_script_runs_once_at_a_time(house):
+    await house.adopted()
+    house.visits(300)
+    first = asyncio.create_task(house.ask("run"))
+    await asyncio.sleep(0)
+    with pytest.raises(RequestError, match="at work already"):
+        await house.ask("run")
+    assert (await first)["passed"]
+
+
+async def test_no_second_agent_while_one_is_at_it(house):
+    await house.adopted()
+    house.visits("3k")
+    await house.ask("run")
+    await house.occurrences.occur("morning-report", house.now)
+    assert house.asked == ["run-1"]
+    assert any("still at it" in text for text in house.said())
+
+
+async def test_an_audit_whose_agent_failed_leaves_the_work_to_the_script(house):
+    await house.adopted()
+    await house.seasoned(19)
+    house.visits(300)
+    await house.occurrences.occur("morning-report", house.now)
+    assert house.asked == ["run-1"]
+    house.worked("run-1", 300, outcome="failed")
+    await house.heard("run-1")
+    assert house.report() == "2026-11-29: 300\n"
+    assert (house.stage, house.runs("active")[-1].passed) == ("active", True)
+
+
+async def test_a_repair_that_a_crash_broke_off_is_over(house):
+    await house.adopted()
+    life = lives.repairing(lives.drifted(house.entry.life, "rows", house.now), house.now)
+    await house.scripts.put(replace(house.entry, life=life))
+    await house.occurrences.start()
+    assert house.stage == "quarantined"
+    assert "ended during the repair" in house.entry.life.reason
+
+
+async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
+    why = "its workspace was not recorded"
+    house.trials = (Trial("V0", "", True), Trial("V1", "old-0", False, why))
+    for number in range(3):
+        house.worked(f"old-{number}", 100 + number)
+    await house.ask("build", task="report")
+    content = (await house.ask("show"))["row"]["content"]
+    with pytest.raises(RequestError, match="only what the gates passed"):
+        await house.ask("approve", content=content)
+    assert (await house.ask("shadow", content=content))["stage"] == "shadow"
+    for number in range(4):
+        await house.beside(f"beside-{number}", 300 + number)
+    assert house.stage == "shadow"
+    with pytest.raises(RequestError, match="not recorded"):
+        await house.ask("approve", content=content)
+    house.trials = tuple(Trial(gate, "", True) for gate in GATES)
+    await house.ask("verify")
+    assert (await house.ask("approve", content=content))["stage"] == "active"
