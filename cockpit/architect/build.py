@@ -16,7 +16,7 @@ from cockpit.architect.expressions import Pool
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
 from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
-from cockpit.architect.plan import Plan, fetched, names_in, replaced
+from cockpit.architect.plan import Instead, Plan, fetched, names_in, replaced
 from cockpit.architect.refusals import RefusedError
 from cockpit.architect.sources import amounts, lists
 from cockpit.core.script import Refusal, Script
@@ -52,7 +52,14 @@ def columns(runs: Sequence[Run], *, coarse: bool) -> list[Column]:
     return [Column(tuple(column)) for column in zip(*each, strict=True)]
 
 
-def built(task_id: str, runs: Sequence[Run], blobs: Blobs) -> Script:
+class Built(Struct, frozen=True):
+    """A script, and the lists it loops over: the names of their variables and their codes."""
+
+    script: Script
+    rows: dict[str, str]
+
+
+def built(task_id: str, runs: Sequence[Run], blobs: Blobs, instead: Instead) -> Built:
     """The script of a group. Raises OpenHoleError or RefusedError."""
     days = [run.day for run in runs]
     pool = Pool(days)
@@ -63,9 +70,10 @@ def built(task_id: str, runs: Sequence[Run], blobs: Blobs) -> Script:
         pool.add(amounts(rows, hints=words))
     pool.more = lambda texts: computed_texts(pool, texts)
     scene = Scene(pool, tables, days, numbers(runs))
-    plan = Plan([run.name for run in runs])
+    plan = Plan([run.name for run in runs], instead)
     _told(runs, scene, plan)
-    return _script(task_id, runs, plan, read, scene)
+    script = _script(task_id, runs, plan, read, scene)
+    return Built(script, {name: own for own, name in plan.rows.items()})
 
 
 def _told(runs: Sequence[Run], scene: Scene, plan: Plan) -> None:
@@ -287,7 +295,9 @@ def _script(
     promised = [
         one
         for source in kept
-        for one in contract.promises(source.slot, plan.uses, scene.days, frozenset(plan.exact))
+        for one in contract.promises(
+            source.slot, plan.uses, scene.days, frozenset(plan.exact), frozenset(plan.empty)
+        )
     ]
     told = list(_constants(plan, kept))
     months = list(contract.constants_like_dates(told, scene.days))
@@ -343,7 +353,11 @@ def _constants(plan: Plan, kept: Sequence[Source]) -> Iterator[str]:
 
 def _empties(plan: Plan) -> list[str]:
     """Lists without which nothing was ever written."""
-    return [f"check({name}, {f'{name} is empty'!r})" for name in plan.rows.values()]
+    return [
+        f"check({name}, {f'{name} is empty'!r})"
+        for own, name in plan.rows.items()
+        if own not in plan.instead
+    ]
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

@@ -66,7 +66,7 @@ def pattern(target: Filled) -> str:
 
 def masked_pattern(path: str) -> str:
     """The path with a star for dates and numbers."""
-    return re.sub(r"\*[*.\-/]*\*", "*", re.sub(r"\d[\d.\-]*\d|\d", "*", path))
+    return re.sub(r"\*[*.\-]*\*", "*", re.sub(r"\d[\d.\-]*\d|\d", "*", path))
 
 
 def _general(paths: set[str]) -> set[str]:

@@ -5,6 +5,7 @@ it, or stopped by one of its guards. What is not explained is refused with its c
 """
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -45,7 +46,7 @@ def _compiled(task_id: str, runs: list[Run], blobs: Blobs) -> Script | Refusal:
             continue
         rest = [run for run in runs if run not in training]
         try:
-            script = built(task_id, training, blobs)
+            script = _with_empty_days(task_id, training, rest, blobs)
         except OpenHoleError as error:
             refusal = refusal or refusals.open_hole(error, training)
             continue
@@ -59,6 +60,44 @@ def _compiled(task_id: str, runs: list[Run], blobs: Blobs) -> Script | Refusal:
             return script
         refusal = refusal or failed
     return refusal or Refusal("N5", "nothing explains what the runs did")
+
+
+MARK = "\u241fnothing\u241f"
+"""Stands where a loop without rows says something else, until it is known what."""
+
+
+def _with_empty_days(
+    task_id: str, training: Sequence[Run], rest: Sequence[Run], blobs: Blobs
+) -> Script:
+    """The script, and what it says on days without rows where another run shows that."""
+    first = built(task_id, training, blobs, {})
+    for name, own in first.rows.items():
+        body = virtual.body_of(first.script.source)
+        reason = f"{name} is empty"
+        bare = [run for run in rest if virtual.played(body, run, blobs).reason == reason]
+        if not bare:
+            continue
+        tried = built(task_id, training, blobs, {own: (MARK,)})
+        found = {_said_instead(tried.script, run, blobs) for run in bare}
+        said = found.pop() if len(found) == 1 else None
+        if said is not None:
+            return built(task_id, training, blobs, {own: said}).script
+    return first.script
+
+
+def _said_instead(script: Script, run: Run, blobs: Blobs) -> tuple[str, ...] | None:
+    """The lines that a run has in the place of the mark; None where more is different."""
+    outcome = virtual.played(virtual.body_of(script.source), run, blobs)
+    for path, text in outcome.files.items():
+        real = next((act.text for act in run.acts if act.words[0] == path), None)
+        if text is None or real is None or text.count(MARK + "\n") != 1:
+            continue
+        head, _, tail = text.partition(MARK + "\n")
+        if real.startswith(head) and real.endswith(tail) and len(real) >= len(head) + len(tail):
+            said = real[len(head) : len(real) - len(tail)]
+            if not re.search(r"\d", said) and (not said or said.endswith("\n")):
+                return tuple(said.split("\n")[:-1])
+    return None
 
 
 def _trainings(runs: Sequence[Run]) -> Iterator[list[Run]]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
+from msgspec import Struct
+
 from cockpit.architect.align import template
 from cockpit.architect.expressions import Choice, Pool, Use, date_choices, date_like
 from cockpit.architect.filled import Filled, code
@@ -18,14 +20,18 @@ DEEPEST = 3
 
 
 def promises(
-    one: Slot, uses: Iterable[Use], days: Sequence[date], exact: frozenset[Use]
+    one: Slot,
+    uses: Iterable[Use],
+    days: Sequence[date],
+    exact: frozenset[Use],
+    empty: frozenset[Use] = frozenset(),
 ) -> Iterator[Promise]:
     """What the contract says of one source, given which places of it are used."""
     places = sorted({use for use in uses if use[0] == one.name}, key=str)
     if one.reading in ("text", "names"):
-        yield from _lines_promised(one, exact)
+        yield from _lines_promised(one, Limits(exact, empty))
         return
-    form = _form(one.parsed, [use[1:] for use in places], (one.name,), exact)
+    form = _form(one.parsed, [use[1:] for use in places], (one.name,), Limits(exact, empty))
     constants = _constants(one.parsed) if one.reading == "data" else {}
     form = _merged(form, constants)
     if form is not None:
@@ -40,9 +46,14 @@ def promises(
 # -- forms ------------------------------------------------------------------------------------
 
 
-def _form(
-    found: Sequence[Any], places: list[tuple[Any, ...]], spot: Use, exact: frozenset[Use]
-) -> Any:
+class Limits(Struct, frozen=True):
+    """Lists of which the length itself may mean something, and those that may be empty."""
+
+    exact: frozenset[Use] = frozenset()
+    empty: frozenset[Use] = frozenset()
+
+
+def _form(found: Sequence[Any], places: list[tuple[Any, ...]], spot: Use, limits: Limits) -> Any:
     """The form of the values at this place, as far down as something is used."""
     if all(isinstance(value, dict) for value in found):
         keys = dict.fromkeys(
@@ -50,7 +61,7 @@ def _form(
         )
         return {
             key: _form([value[key] for value in found], [place[1:] for place in places if place[:1] == (key,)],
-                       (*spot, key), exact)
+                       (*spot, key), limits)
             for key in keys
             if not key.startswith("*") and all(key in value for value in found)
         }  # fmt: skip
@@ -59,16 +70,25 @@ def _form(
         below = [place[1:] for place in places if place[:1] == ("",)]
         inner: Any = "anything"
         if rows and below and all(isinstance(row, dict) for row in rows):
-            inner = _merged(_form(rows, below, (*spot, ""), exact), _steady(rows)) or "anything"
+            inner = _merged(_form(rows, below, (*spot, ""), limits), _steady(rows)) or "anything"
         elif rows and all(isinstance(row, str | int | float) for row in rows):
             inner = kind(rows, band=False)
-        return [*band([len(value) for value in found], exact=spot in exact), inner]
+        return [
+            *band(
+                [len(value) for value in found],
+                exact=spot in limits.exact,
+                empty=spot in limits.empty,
+            ),
+            inner,
+        ]
     return kind(found, band=True)
 
 
-def band(counts: Sequence[int], *, exact: bool) -> tuple[int, int]:
+def band(counts: Sequence[int], *, exact: bool, empty: bool = False) -> tuple[int, int]:
     """How many rows there may be. A number that came up again and again may be a limit."""
     least, most = min(counts), max(counts)
+    if empty:
+        least = 0
     if exact and least == most:
         return least, most
     often = exact and counts.count(most) >= max(3, (len(counts) + 1) // 2)
@@ -185,9 +205,10 @@ def _words(form: Any) -> str:
 # -- texts ------------------------------------------------------------------------------------
 
 
-def _lines_promised(one: Slot, exact: frozenset[Use]) -> Iterator[Promise]:
+def _lines_promised(one: Slot, limits: Limits) -> Iterator[Promise]:
     counts = [len([line for line in text.split("\n") if line]) for text in one.texts]
-    least, most = band(counts, exact=(one.name, "*lines") in exact or (one.name,) in exact)
+    spots: set[Use] = {(one.name, "*lines"), (one.name,)}
+    least, most = band(counts, exact=bool(spots & limits.exact), empty=bool(spots & limits.empty))
     code = f"len({one.name})" if one.reading == "names" else f"len(lines({one.name}))"
     if one.reading == "text" and not all(not text or text.endswith("\n") for text in one.texts):
         code = f"len({one.name}.split('\\n'))"
@@ -306,19 +327,19 @@ def _echoed_parts(code: str, values: Sequence[str], words: str) -> Iterator[str]
 
 def echoed_rows(name: str, rows: Rows, words: str) -> Iterator[Promise]:
     """The same for the fields of rows."""
-    for code, get in rows.fields.items():
+    for field, get in rows.fields.items():
         values = [get(row) for each in rows.rows for row in each]
         if (
-            "(" in code
+            "(" in field
             or len(set(values)) < 2
             or not all(isinstance(value, str) and len(value) <= 200 for value in values)
         ):
             continue
-        for check in _echoed_parts(code, values, words):
-            about = f"part of {code} never changed, and the text says it too"
+        for check in _echoed_parts(field, values, words):
+            about = f"part of {field} never changed, and the text says it too"
             yield (
                 f"check(all({check} for row in {name}), {about!r})",
-                Clause("constant", about, code),
+                Clause("constant", about, field),
             )
 
 

@@ -3,7 +3,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cockpit.architect.evidence import Source
@@ -15,13 +15,17 @@ from cockpit.architect.sources import Rows
 from cockpit.core.script import Hole
 
 VALUE_LIMIT = 80
+Instead = Mapping[str, tuple[str, ...]]
+"""The lines that stand in for a loop without rows, by the code of its rows; none is an answer too."""
 
 
 class Plan:
     """Collects lines, guards, uses of sources and the provenance of every hole."""
 
-    def __init__(self, runs: Sequence[str]) -> None:
+    def __init__(self, runs: Sequence[str], instead: Instead) -> None:
         self.runs = tuple(runs)
+        self.instead = instead
+        self.empty: set[Use] = set()
         self.steps: list[str] = []
         self.rows: dict[str, str] = {}
         self.row_texts: dict[str, tuple[Rows, list[str]]] = {}
@@ -147,7 +151,14 @@ class Plan:
             if not numbered and "number_of_row" not in far:
                 self.guard(f"agree([{near} {each}], [{far} for row in {other.selection.code}], {_brief(about)!r})",
                            f"another list gives the same lines: {_brief(other.rows.code)}")  # fmt: skip
-        return f"*[{line} {self.each(one, numbered=numbered)}]"
+        whole = f"[{line} {self.each(one, numbered=numbered)}]"
+        instead = self.instead.get(one.selection.code)
+        if instead is not None:
+            self.empty.add(one.rows.place)
+        if not instead:
+            return f"*{whole}"
+        self.constants += instead
+        return f"*({whole} or [{', '.join(map(literal, instead))}])"
 
     def json(self, told: Written, about: str) -> str:
         words = "".join(f", {key}={value!r}" for key, value in told.style.items())
