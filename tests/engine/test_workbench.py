@@ -1,6 +1,7 @@
 """A script at work: what it leaves, what it cannot reach, and what never gets into the workspace."""
 
 import os
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -267,3 +268,80 @@ def test_without_a_sandbox_it_still_has_no_environment_and_an_end(workspace):
         bench, workspace, 'write("x.md", "x"); out.clear(); done(skipped=["x"])'
     )
     assert "x.md, which it may not" in against
+
+
+GIT = """
+import subprocess
+def git(*words):
+    done = subprocess.run(["git", *words], capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr, file=sys.stderr); done_(3)
+def done_(code):
+    print(json.dumps({"status": "x", "outputs": out, "skipped": []})); sys.exit(code)
+"""
+MAY_COMMIT = Capabilities(
+    write=("reports/*.md",), commands=("git add", "git commit"), read=("data/*",)
+)
+
+
+@pytest.fixture
+def repository(workspace):
+    for words in (
+        ("init", "-q"), ("config", "user.name", "Mo"), ("config", "user.email", "mo@example.com"),
+        ("add", "-A"), ("commit", "-q", "-m", "Begin"),
+    ):  # fmt: skip
+        subprocess.run(["git", *words], cwd=workspace, check=True, env=QUIET_GIT)
+    return workspace
+
+
+QUIET_GIT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def log(repository):
+    words = ["git", "log", "--format=%s"]
+    done = subprocess.run(
+        words, cwd=repository, check=True, env=QUIET_GIT, capture_output=True, text=True
+    )
+    return done.stdout.split()
+
+
+def test_a_script_that_commits_works_in_place(bench, repository):
+    body = (
+        GIT
+        + """
+write("reports/a.md", "x"); git("add", "reports/a.md"); git("commit", "-q", "-m", "Report"); done()
+"""
+    )
+    run, verdict, against = act(bench, repository, body, MAY_COMMIT)
+    assert (verdict.ending, against) == ("done", ""), run.said
+    assert log(repository) == ["Report", "Begin"]
+
+
+def test_in_place_it_writes_only_where_it_declared(bench, repository):
+    body = (
+        GIT
+        + """
+write("reports/a.md", "x")
+for path in ("private.txt", "data/visits.txt", "new.txt"):
+    try:
+        open(path, "w").write("taken")
+    except OSError:
+        pass
+done()
+"""
+    )
+    act(bench, repository, body, MAY_COMMIT)
+    assert (repository / "private.txt").read_text() == "nobody's business\n"
+    assert (repository / "data" / "visits.txt").read_text() == "41\n"
+    assert not (repository / "new.txt").exists()
+
+
+def test_models_are_closed_even_where_the_host_was_declared(workspace, door):
+    host = f"127.0.0.1:{door.port}"
+    may = Capabilities(hosts=(host,), methods=("GET",), write=("reports/*.md",))
+    body = ASK + f'write("reports/a.md", ask("http://{host}/v1/messages").splitlines()[0]); done()'
+    act(Workbench(Blobs()), workspace, body, may)
+    assert "200" in report(workspace)
+    act(Workbench(Blobs(), models=lambda: frozenset({host})), workspace, body, may)
+    assert "403" in report(workspace)
+    assert len(door.seen) == 1
