@@ -77,7 +77,7 @@ class Workspaces:
         refusal = refused(root)
         if refusal:
             return Tree(left_out=(refusal,))
-        found, left_out = _walked(root)
+        found, left_out = _walked(str(Path(root).resolve()))
         reason = _too_much(found)
         if reason:
             left_out.append(reason)

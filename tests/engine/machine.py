@@ -17,7 +17,10 @@ KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEM
 
 
 class Machine:
-    """Home and cockpit in a short directory, because a socket's path is limited."""
+    """Home and cockpit in a short directory, because a socket's path is limited.
+
+    Commands work in it: the evidence of what they run is not this repository.
+    """
 
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="ck-"))
@@ -42,13 +45,14 @@ class Machine:
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "cockpit", *arguments],
-            env=self.environment, capture_output=True, text=True, timeout=timeout, check=False,
+            env=self.environment, cwd=self.root, capture_output=True, text=True, timeout=timeout,
+            check=False,
         )  # fmt: skip
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
             [sys.executable, "-m", "cockpit", *arguments],
-            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=self.environment, cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.children.append(child)
         return child
