@@ -50,12 +50,19 @@ class Change(Struct, frozen=True):
 class Known(Struct, frozen=True):
     """What the runs already met, so that it is no surprise: empty lists and texts, failing hosts.
 
-    `fresh` are the places in documents that named the day of the run in every run.
+    `fresh` are the places in documents that named the day of the run in every run, `always` the files
+    (masked) that every run found.
     """
 
     empty: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
+
+
+def masked(path: str) -> str:
+    """A path without its numbers: a file of each day is one file."""
+    return re.sub(r"\d+", "0", path)
 
 
 def mutations(
@@ -102,7 +109,8 @@ def _files(
     world: World, path: str, file: File, day: date, known: Known, blobs: Blobs
 ) -> Iterator[Mutation]:
     others = {name: one for name, one in world.before.files.items() if name != path}
-    yield Mutation(name=f"missing {path}", world=replace(world, before=Tree(others)))
+    if masked(path) in known.always:
+        yield Mutation(name=f"missing {path}", world=replace(world, before=Tree(others)))
     for change in bodies(blobs.get(file.content), day, known):
         new = File(blobs.put(change.body), len(change.body), file.mode)
         world_then = replace(world, before=Tree(others | {path: new}))
@@ -234,6 +242,7 @@ def known(traces: Sequence[Trace], days: Sequence[date], blobs: Blobs) -> Known:
     empty: set[str] = set()
     failing: set[str] = set()
     fresh: list[set[str]] = []
+    files = [{masked(path) for path in one.world.before.files} for one in traces if one.world]
     for trace, day in zip(traces, days, strict=True):
         world = trace.world
         if world is None:
@@ -247,8 +256,12 @@ def known(traces: Sequence[Trace], days: Sequence[date], blobs: Blobs) -> Known:
         dates = [(name, value) for name, value in places if _begins_with_date(value)]
         stale = {name for name, value in dates if not value.startswith(day.isoformat())}
         fresh.append({name for name, _ in dates} - stale)
-    always = set.intersection(*fresh) if fresh else set()
-    return Known(frozenset(empty), frozenset(failing), frozenset(always))
+    return Known(
+        empty=frozenset(empty),
+        failing=frozenset(failing),
+        fresh=frozenset(set.intersection(*fresh) if fresh else set()),
+        always=frozenset(set.intersection(*files) if files else set()),
+    )
 
 
 def _document(body: bytes) -> Json:

@@ -46,6 +46,8 @@ Recompile = Callable[[Sequence[Trace]], Script | Refusal]
 CAUGHT = 0.9
 """The share of mutants that the replays must notice (facts §3d)."""
 MOST_INPUTS = 90
+FEWEST_EXACT = 2
+"""Runs that must come out exactly, beside those that a script leaves to the agent."""
 REPEATED = 3
 """So many runs are repeated under another hash seed and in place."""
 LOUD = frozenset({EXIT_DRIFT, EXIT_UNAVAILABLE, EXIT_DENIED})
@@ -72,6 +74,7 @@ class _Trying:
         self.comparisons = comparisons
         self.told: dict[str, Told] = {}
         self.first: dict[str, Played] = {}
+        self.exact: list[Trace] = []
 
     def scene(self, script: Script, trace: Trace, *, times: int = 1) -> Scene:
         given = self.arguments(script, trace) or ()
@@ -132,7 +135,22 @@ def _replay(trying: _Trying) -> list[Trial]:
     trying.told = tell(trying.traces, trying.blobs, trying.sandbox)
     played = trying.play([trying.scene(trying.script, trace) for trace in trying.traces])
     trying.first = {one.name: one for one in played}
-    return [_trial("V1", one.name, trying.wrong(trying.script, one)) for one in played]
+    trials = [_first(trying, one) for one in played]
+    trying.exact = [one for one in trying.traces if Trial("V1", one.run, True) in trials]
+    if len(trying.exact) < FEWEST_EXACT:
+        trials.append(
+            Trial("V1", "", False, f"fewer than {FEWEST_EXACT} runs come out as they were")
+        )
+    return trials
+
+
+def _first(trying: _Trying, played: Played) -> Trial:
+    """A run that it was not made from may also end in its saying that it cannot."""
+    wrong = trying.wrong(trying.script, played)
+    trained = trying.script.trained
+    if wrong and trained and played.name not in trained and played.code in LOUD:
+        return Trial("V1", played.name, True, f"left to the agent: {last_line(played.errors)}")
+    return _trial("V1", played.name, wrong)
 
 
 def _trial(gate: str, run: str, wrong: Sequence[str]) -> Trial:
@@ -185,7 +203,7 @@ def _fold(played: Played, wrong: Sequence[str]) -> Trial:
 
 def _repeated(trying: _Trying) -> list[Trial]:
     """V3: again, under another hash seed, and again in the same place."""
-    chosen = _spread(trying.traces, REPEATED)
+    chosen = _spread(trying.exact, REPEATED)
     trials = []
     for seed, times in ((SEEDS[0], 1), (SEEDS[1], 2)):
         scenes = [trying.scene(trying.script, trace, times=times) for trace in chosen]
@@ -218,7 +236,7 @@ def _inputs(trying: _Trying) -> list[Trial]:
     """V4: in a world that went wrong the script does not say that all is well."""
     days = [date.fromisoformat(local_date(trace)) for trace in trying.traces]
     known = input_mutation.known(trying.traces, days, trying.blobs)
-    trace = max(trying.traces, key=lambda one: (len(trying.first[one.run].made), one.began))
+    trace = max(trying.exact, key=lambda one: (len(trying.first[one.run].made), one.began))
     first = trying.first[trace.run]
     if trace.world is None:
         return []
@@ -298,7 +316,7 @@ def _mutants(trying: _Trying) -> list[Trial]:
     """V5: nearly every wrong version of the script is noticed by the replays."""
     alive = {one.words: one for one in script_mutation.mutants(trying.script)}
     count = len(alive)
-    order = sorted(trying.traces, key=lambda one: -len(trying.first[one.run].made))
+    order = sorted(trying.exact, key=lambda one: -len(trying.first[one.run].made))
     for trace in [*_spread(order, 4)]:
         if not alive:
             break
@@ -321,7 +339,9 @@ def _mutants(trying: _Trying) -> list[Trial]:
 
 def _capabilities(trying: _Trying) -> list[Trial]:
     """V6: what it asked and wrote in the replays is what it declared."""
-    return [_trial("V6", one.name, outside(trying.script, one)) for one in trying.first.values()]
+    return [
+        _trial("V6", one.run, outside(trying.script, trying.first[one.run])) for one in trying.exact
+    ]
 
 
 def outside(script: Script, played: Played) -> list[str]:
