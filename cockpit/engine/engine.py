@@ -136,7 +136,7 @@ class Engine:
         )
         zone = zone_of(settings)
         tasks = Tasks(library, zone_name(zone))
-        self._repeating = Repeating(tasks, zone, now)
+        self._repeating = Repeating(zone, now)
         self.workshop = Workshop(
             settings=settings,
             journal=journal,

@@ -1,4 +1,4 @@
-"""Repeated tasks for the screens and the shelf: looked for in a thread, remembered, anew every night."""
+"""Repeated tasks for the screens and the shelf: looked for beside the engine, anew every night."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import msgspec
 
 from cockpit.core.script import Task
 from cockpit.engine.api import Answer
-from cockpit.engine.tasks import Tasks
+from cockpit.engine.looking import LookError, look
 
 FRESH_MS = 30_000
 """Who asks again so soon gets the same answer, unless a run has left new evidence."""
@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 class Repeating:
     """Belongs to the engine's event loop; `known` may be called in any thread."""
 
-    def __init__(self, tasks: Tasks, zone: tzinfo | None, now: Callable[[], int]) -> None:
-        self._tasks = tasks
+    def __init__(self, zone: tzinfo | None, now: Callable[[], int]) -> None:
         self._zone = zone
         self._now = now
         self._found: list[Task] = []
@@ -51,10 +50,16 @@ class Repeating:
         with self._lock:
             now = self._now()
             if self._stale or not 0 <= now - self._looked < FRESH_MS:
-                self._stale = False
-                self._found = self._tasks.all(now)
-                self._looked = self._now()
+                self._look(anew=False)
             return self._found
+
+    def _look(self, *, anew: bool) -> None:
+        self._stale = False
+        try:
+            self._found = look(self._now(), anew=anew)
+        except LookError as error:
+            log.warning("tasks that repeat could not be looked for: %s", error)
+        self._looked = self._now()
 
     def answers(self) -> dict[str, Answer]:
         """The request `tasks`."""
@@ -66,15 +71,11 @@ class Repeating:
     async def _every_night(self) -> None:
         while True:
             await asyncio.sleep(_until_night(self._now(), self._zone))
-            try:
-                await asyncio.to_thread(self._anew)
-            except Exception:
-                log.exception("the tasks that repeat could not be looked for")
+            await asyncio.to_thread(self._anew)
 
     def _anew(self) -> None:
         with self._lock:
-            self._found = self._tasks.all(self._now(), anew=True)
-            self._looked = self._now()
+            self._look(anew=True)
 
 
 def _until_night(now: int, zone: tzinfo | None) -> float:

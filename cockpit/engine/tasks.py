@@ -54,13 +54,16 @@ class Tasks:
         journal: Path | None = None,
         index: Path | None = None,
         findings: Path | None = None,
+        settled_ms: int = 0,
     ) -> None:
+        """Transcripts that changed within `settled_ms` are still being written and wait."""
         self._library = library
         self._zone = zone
         self._blobs = blobs or evidence.store()
         self._journal = journal or paths.journal_file()
         self._index = index or paths.index_file()
         self._findings = findings or paths.cache() / "tasks.db"
+        self._settled_ms = settled_ms
         self._redactor = Redactor(known_secrets(os.environ))
         self._lock = Lock()
         self._rows: dict[str, Row] = {}
@@ -91,7 +94,7 @@ class Tasks:
 
     def trace(self, run: str) -> Trace | None:
         """The evidence of a run; of one that left none, what its transcript tells."""
-        row = self._rows.get(run)
+        row = self._rows.get(run) or self._row(run)
         trace = self._kept(row) if row is not None else None
         if trace is None:
             trace = self._told(run)
@@ -99,6 +102,11 @@ class Tasks:
             return None
         cost = self._profiles.get(run)
         return trace if cost is None or trace.nano is not None else replace(trace, nano=cost.nano)
+
+    def _row(self, run: str) -> Row | None:
+        with Evidence.reading(self._journal, self._blobs) as kept:
+            rows = kept.rows() if kept else []
+        return next((row for row in rows if row.run == run), None)
 
     def profile(self, run: str) -> Profile | None:
         """What is known of a run since the last look."""
@@ -116,11 +124,11 @@ class Tasks:
             rows = kept.rows() if kept else []
         self._rows = {row.run: row for row in rows}
         found = [one for row in rows for one in self._of_row(findings, row)]
-        seen = {one.run for one in found}
-        linked = self._linked(seen)
+        linked = self._linked({row.run for row in rows if row.body})
         self._families = stories.families(self._library)
+        since, until = now - LOOKED_BACK_MS, now - self._settled_ms
         for family in self._families.values():
-            if family.root not in linked and family.changed > now - LOOKED_BACK_MS:
+            if family.root not in linked and since < family.changed <= max(until, since):
                 found += [one for one in self._of_family(findings, family) if one.run not in linked]
         return sorted(
             (one for one in found if one.began > now - LOOKED_BACK_MS), key=lambda one: one.began
@@ -164,6 +172,7 @@ class Tasks:
             return None
 
     def _told(self, run: str) -> Trace | None:
+        self._families = self._families or stories.families(self._library)
         family = self._families.get(run)
         every = [family] if family else [
             each for each in self._families.values() if not each.places[0].source.run
@@ -202,6 +211,7 @@ class Tasks:
         with closing(index), WireBooks.reading(self._journal) as wire:
             report = spend(index, "run", 0, FOREVER, None, wire=wire)
             parents = {known.run: known.parent for known in index.runs().values() if known.parent}
+            governed = wire.runs() if wire else {}
         costs: dict[str, int | None] = defaultdict(int)
         for row in report.rows:
             root = parents.get(row.key) or row.key
@@ -210,6 +220,8 @@ class Tasks:
             priced = spent.unpriced_calls < spent.calls
             amount = spent.nano + spent.subscription_nano
             costs[root] = before + amount if priced and before is not None else None
+        for run, known in governed.items():  # the wire's books are the transcripts' too
+            costs.update(dict.fromkeys(known.found, costs.get(run)))
         return costs
 
     def _task(

@@ -1,6 +1,8 @@
 """`cockpit tasks` over transcripts of Claude Code, without an engine."""
 
 import json
+import os
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -69,6 +71,7 @@ def report(machine, number, day, secret=""):
         "Write", {"file_path": f"/home/mo/shop/reports/{date}.md", "content": text}, "written"
     )
     told.done()
+    return told.path
 
 
 def chat(machine, number, day):
@@ -150,7 +153,7 @@ def test_the_engine_answers_the_same(machine):
     from tests.engine.machine import asked
 
     for number, day in enumerate(mornings(4)):
-        report(machine, number, day)
+        os.utime(report(machine, number, day), (time.time() - 3_600,) * 2)
     machine.start()
     found = asyncio.run(asked(machine, "tasks"))
     (task,) = json.loads(found) if isinstance(found, bytes | str) else found
