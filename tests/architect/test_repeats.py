@@ -11,6 +11,7 @@ from cockpit.architect import candidates as bounds
 from cockpit.architect.profile import Profile, profile, widened
 from cockpit.architect.repeats import clusters, joins, similarity
 from cockpit.core.trace import File, Step, Trace, Tree, World
+from tests.families import frozen
 from tests.families.blobs import Blobs
 from tests.families.development import FAMILIES
 from tests.families.family import record
@@ -49,6 +50,18 @@ def test_repeats_are_found_and_look_alikes_are_kept_apart(recorded):
     truth, every = mixed(recorded)
     precision, recall, score = f1(truth, clusters(every))
     assert precision >= 0.99
+    assert score >= 0.95, (precision, recall, score)
+
+
+def test_families_that_nobody_tuned_on_are_found_too(recorded, tmp_path):
+    web, blobs = Web(), Blobs()
+    more = {
+        kind.name: [profile(trace) for trace in record(kind(), tmp_path, web, blobs, seed=2).traces]
+        for kind in frozen.FAMILIES
+    }
+    web.close()
+    truth, every = mixed(recorded | more)
+    precision, recall, score = f1(truth, clusters(every))
     assert score >= 0.95, (precision, recall, score)
 
 
