@@ -199,7 +199,8 @@ class Occurrences:
 
     async def _allowed(self, entry: Entry, *, yes: bool) -> Script:
         """The script out of the store, if something holds it or the operator said yes just now."""
-        if not self._bench.held and not yes:
+        held = await asyncio.to_thread(lambda: self._bench.held)
+        if not held and not yes:
             raise ScriptError(
                 "nothing on this machine holds a script (cockpit doctor says why), so it runs only"
                 f" after your yes, each time: cockpit script run {entry.name} --yes"

@@ -111,9 +111,12 @@ class ScriptOrders:
 
     async def _row(self, entry: Entry) -> ShelfRow:
         life, store = entry.life, self._scripts.store
-        script, runs, costs = await asyncio.to_thread(
-            lambda: (store.script(life.content), store.runs(entry.name), store.costs(entry.name))
-        )
+        script, runs, costs, held = await asyncio.to_thread(
+            lambda: (
+                store.script(life.content), store.runs(entry.name), store.costs(entry.name),
+                self._held(),
+            )
+        )  # fmt: skip
         return ShelfRow(
             name=entry.name,
             task=entry.task,
@@ -133,7 +136,7 @@ class ScriptOrders:
             proposed=entry.proposed,
             next=self._next(entry),
             running=self._scripts.is_busy(entry.name),
-            sandbox=self._held(),
+            sandbox=held,
             last=runs[-1] if runs else None,
             savings=savings(runs, costs, entry.paid.values()),
             month_nano=entry.month_nano,

@@ -49,6 +49,7 @@ class Workshop:
         now: Callable[[], int],
     ) -> None:
         self._begin = begin
+        self._looking: asyncio.Task[str] | None = None
         self.bench = Workbench(
             blobs, secrets=os.environ.get, models=lambda: model_hosts(settings, paths.state())
         )
@@ -84,12 +85,14 @@ class Workshop:
         return self._orders.answers()
 
     async def start(self) -> None:
-        """Looks what holds scripts here, and takes up what a former engine left."""
+        """Takes up what a former engine left; what holds scripts here is found out meanwhile."""
         await self._occurrences.start()
-        await asyncio.to_thread(lambda: self.bench.held)
+        self._looking = asyncio.create_task(asyncio.to_thread(lambda: self.bench.held))
 
     async def close(self) -> None:
         await self._occurrences.close()
+        if self._looking is not None:
+            await asyncio.wait((self._looking,))
 
     def tick(self) -> None:
         """Once a second."""

@@ -1,14 +1,21 @@
 """What a script's end leads to, one by one: with a real sandbox, a real journal, and scripted agents."""
 
 import asyncio
+import json
 
 import pytest
 from msgspec.structs import replace
 
 from cockpit.architect import life as lives
 from cockpit.architect.sandbox import best, why_none
+from cockpit.core.events import ScriptChanged
 from cockpit.core.script import GATES, Capabilities, Refusal, Trial
+from cockpit.core.shelf import Entry
 from cockpit.engine.api import RequestError
+from cockpit.engine.client import EngineError
+from cockpit.journal.shelf import entered
+from cockpit.journal.store import Journal
+from tests.engine.machine import Machine, asked
 from tests.engine.shelf_house import CENT, DAY, MAY, SOURCE, WIDER, House, script, tampered
 
 pytestmark = pytest.mark.skipif(best() is None, reason=why_none())
@@ -390,3 +397,28 @@ async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
     house.trials = tuple(Trial(gate, "", True) for gate in GATES)
     await house.ask("verify")
     assert (await house.ask("approve", content=content))["stage"] == "active"
+
+
+async def test_an_engine_that_starts_knows_the_shelf():
+    machine = Machine()
+    try:
+        (machine.cockpit_home / "data").mkdir(parents=True)
+        journal = Journal(machine.cockpit_home / "data" / "journal.db")
+        changed = ScriptChanged(run="", at=1, script="a", stage="active", content="c")
+        journal.append(changed).result()
+        entry = Entry(name="a", task="t", life=lives.compiled("gone"), workspace="/")
+        journal.write([entered(entry)]).result()
+        journal.close()
+        machine.start()
+        fleet = json.loads(await asked(machine, "fleet"))
+        assert fleet["scripts"] == {"a": "active"}
+        [row] = json.loads(await asked(machine, "scripts"))
+        assert "damaged" in row["needs"]
+        with pytest.raises(EngineError, match="no intact script"):
+            await asked(machine, "script", action="show", name="a")
+        with pytest.raises(EngineError, match="no script is called"):
+            await asked(machine, "script", action="show", name="b")
+        with pytest.raises(EngineError, match="needs an action"):
+            await asked(machine, "script", action="sing")
+    finally:
+        machine.end()
