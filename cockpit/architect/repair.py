@@ -1,18 +1,28 @@
-"""When a mended script may take the old one's place by itself, and which evidence still speaks."""
+"""What a script may cost to make or to mend, when a mended one may take over by itself, and by whose word."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from statistics import median_low
 
 from cockpit.core.budget import Budget
 from cockpit.core.script import Script, Trial
 from cockpit.core.trace import Trace
 
-REPAIR_BUDGET = Budget(money=500_000_000, turns=15)
+MOST_NANO = 500_000_000
+REPAIR = Budget(money=MOST_NANO, turns=15)
 """The most that one repair by a model may take."""
+SYNTHESIS_RUNS = 3
 
-_EFFECTS = frozenset(
-    {"write", "append", "run", "get", "http_get", "read", "remove", "copy", "move"}
+_STEPS = frozenset(
+    ("get", "read", "names", "run", "write", "append", "copy", "move", "command", "nothing")
 )
+"""What a script does to the world, or asks of it, in the prelude's words."""
+
+
+def synthesis(agents: Collection[int]) -> Budget:
+    """The most that a model may take to make a script: so many of the agent's own runs, or half a dollar."""
+    usual = SYNTHESIS_RUNS * median_low(agents) if agents else MOST_NANO
+    return Budget(money=min(MOST_NANO, usual))
 
 
 def review(before: Script, after: Script, trials: Sequence[Trial]) -> str:
@@ -55,7 +65,7 @@ def _named(node: ast.AST) -> str:
     match node:
         case ast.For() | ast.While() | ast.With() | ast.Try():
             return type(node).__name__
-        case ast.Call(func=ast.Name(id=name)) if name in _EFFECTS:
+        case ast.Call(func=ast.Name(id=name)) if name in _STEPS:
             return name
     return ""
 

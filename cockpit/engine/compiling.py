@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from cockpit.architect.blobs import Blobs
 from cockpit.architect.sandbox import best, why_none
+from cockpit.core.budget import Budget
 from cockpit.core.script import Refusal, Script, Trial
 from cockpit.core.shelf import distinct
 from cockpit.core.trace import Trace
@@ -20,7 +21,7 @@ class Compiler:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    def make(self, task: str, traces: Sequence[Trace], *, repairing: bool) -> Made:  # noqa: ARG002
+    def make(self, task: str, traces: Sequence[Trace], most: Budget) -> Made:  # noqa: ARG002
         """A script that does what these runs did, or why there is none."""
         from cockpit.architect.compile import compile_task
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.architect import life, repair
+from cockpit.core.budget import Budget
 from cockpit.core.script import Refusal, Script, Task, Trial
 from cockpit.core.shelf import Built, Cost, Entry, Wish
 from cockpit.core.text import one_line
@@ -57,8 +58,8 @@ class Made(Struct, frozen=True):
 class Maker(Protocol):
     """Compiles and proves; both are slow and run in threads."""
 
-    def make(self, task: str, traces: Sequence[Trace], *, repairing: bool) -> Made:
-        """A script that does what these runs did."""
+    def make(self, task: str, traces: Sequence[Trace], most: Budget) -> Made:
+        """A script that does what these runs did; `most` is what a model may take for it."""
         ...
 
     def prove(self, script: Script, traces: Sequence[Trace]) -> tuple[Trial, ...]:
@@ -106,7 +107,8 @@ class Making:
         if task.refusal is not None and task.refusal.code in FINAL:
             return Built(refusal=task.refusal)
         traces = repair.speaking(await self.traces(task.runs), ())
-        made = await asyncio.to_thread(self._maker.make, task.id, traces, repairing=False)
+        most = repair.synthesis(paid(traces).values())
+        made = await asyncio.to_thread(self._maker.make, task.id, traces, most)
         if made.script is None:
             return Built(refusal=made.refusal)
         entry = await self._entered(task, made.script, traces, by)
@@ -204,7 +206,7 @@ class Making:
         return await self._applied(entry, broken, made.script, trials, reason)
 
     async def _tried(self, task: str, traces: Sequence[Trace]) -> tuple[Made, tuple[Trial, ...]]:
-        made = await asyncio.to_thread(self._maker.make, task, traces, repairing=True)
+        made = await asyncio.to_thread(self._maker.make, task, traces, repair.REPAIR)
         if made.script is None:
             return made, ()
         return made, await asyncio.to_thread(self._maker.prove, made.script, traces)

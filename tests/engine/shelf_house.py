@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from cockpit.architect.repair import REPAIR
 from cockpit.core.events import ScriptChanged, ScriptRan
 from cockpit.core.fleet import Fleet
 from cockpit.core.fold import fold_all
@@ -90,11 +91,11 @@ class House:
 
     # the compiler
 
-    def make(self, task, traces, *, repairing):
+    def make(self, task, traces, most):
         found = self.made[0] if len(self.made) == 1 else self.made.pop(0)
         if isinstance(found, Refusal):
             return Made(refusal=found)
-        return Made(found, nano=2 * CENT if repairing else 5 * CENT)
+        return Made(found, nano=2 * CENT if most == REPAIR else 5 * CENT)
 
     def prove(self, wanted, traces):
         self.proven.append((wanted.content, [trace.run for trace in traces]))

@@ -50,8 +50,8 @@ class Farm(House):
         super().__init__(root)
         self.compiler = Compiler(self.blobs)
 
-    def make(self, task, traces, *, repairing):
-        return self.compiler.make(task, traces, repairing=repairing)
+    def make(self, task, traces, most):
+        return self.compiler.make(task, traces, most)
 
     def prove(self, script, traces):
         return self.compiler.prove(script, traces)
