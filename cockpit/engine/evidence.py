@@ -20,12 +20,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.agents.registry import MODULES
+from cockpit.architect import tools
 from cockpit.architect.operations import operations
 from cockpit.core import events as e
 from cockpit.core.fleet import Run
 from cockpit.core.redaction import Redactor, known_secrets
 from cockpit.core.text import clean, one_line
-from cockpit.core.trace import Fetch, Trace, Tree, World
+from cockpit.core.trace import Fetch, Step, Trace, Tree, World
+from cockpit.engine.fetches import prints_the_body
 from cockpit.engine.reins import Ended
 from cockpit.engine.testimony import (
     VALUE_LIMIT,
@@ -228,19 +230,19 @@ class Witness:
         return replace(final, world=world)
 
     def _fetches(self, trace: Trace) -> tuple[Fetch, ...]:
-        """What the run's own tools got from the web, where their whole output is the body."""
+        """What the run's own commands got from the web, where all that they printed is the body."""
         try:
             done = operations(trace)
         except (ValueError, RecursionError):
             return ()
-        at = {step.number: step.at for step in trace.steps}
+        steps = {step.number: step for step in trace.steps}
         return tuple(
             Fetch(
-                method="GET", url=one.target, status=200, at=at.get(one.step, 0),
+                method="GET", url=one.target, status=200, at=steps[one.step].at,
                 body=self._blobs.put(one.output.encode("utf-8", "replace")),
             )
             for one in done
-            if one.kind == "get" and not one.opaque
+            if one.kind == "get" and not one.opaque and _is_whole(steps[one.step])
         )  # fmt: skip
 
     # --- keeping
@@ -349,6 +351,11 @@ class Witness:
 
     async def _in_thread(self, step: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step, *arguments)
+
+
+def _is_whole(step: Step) -> bool:
+    command = tools.command(step.arguments)
+    return prints_the_body(command if isinstance(command, str) else (command or ("",))[-1])
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

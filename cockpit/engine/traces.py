@@ -12,10 +12,12 @@ from cockpit.agents.outputs import said
 from cockpit.core import events as e
 from cockpit.core.redaction import Redactor
 from cockpit.core.text import BODY_LIMIT
-from cockpit.core.trace import Opaque, Outcome, Step, Trace
+from cockpit.core.trace import Outcome, Step, Trace
 from cockpit.engine.library import Place, opening_story
 
 STEPS_LIMIT = 5_000
+CUT = "(its arguments were cut short)"
+"""Behind a tool's name: nobody can tell what such a call did."""
 _EXIT = re.compile(r"exit (\d+)")
 
 
@@ -92,14 +94,13 @@ def _step(number: int, one: _Asked, agent: str, redactor: Redactor) -> Step:
     output, opaque = said(agent, tool, arguments, told)
     if not one.answered:
         opaque = "missing"
-    cut: Opaque = "truncated"
     return Step(
         number=number,
-        tool=tool,
+        tool=tool if whole else f"{tool} {CUT}",
         arguments=redactor.value(arguments),
         output=redactor.text(output),
         ok=one.ok,
-        opaque=opaque if whole else cut,
+        opaque=opaque if whole else "truncated",
         at=event.at,
         took_ms=max(0, one.answered - event.at) if one.answered else 0,
     )
