@@ -315,11 +315,18 @@ class Broker:
         except ValueError as error:
             request, answer = Request("", ""), refused("denied", str(error))
         else:
-            answer = self._answer(request)
+            answer = self._answered(request)
         self.asked.append(
             Asked(request.method, request.url, answer.status, answer.word, answer.why)
         )
         wire.sendall(_written(answer, head_only=request.method == "HEAD"))
+
+    def _answered(self, request: Request) -> Answer:
+        """Whatever an address or an answer is made of, the next request is heard."""
+        try:
+            return self._answer(request)
+        except (LookupError, ValueError) as error:
+            return refused("unavailable", f"{request.url} cannot be asked: {error!r}")
 
 
 def read_request(wire: socket.socket) -> Request:

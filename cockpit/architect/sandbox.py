@@ -105,7 +105,9 @@ class Sandlock:
     def run(self, argv: Sequence[str], cell: Cell) -> Ended:
         import sandlock  # type: ignore[import-untyped]  # 30 ms, and only Linux has it
 
-        with tempfile.TemporaryDirectory(prefix="cockpit-out-") as outputs:
+        with tempfile.TemporaryDirectory(
+            prefix="cockpit-out-", ignore_cleanup_errors=True
+        ) as outputs:
             policy = sandlock.Sandbox(
                 fs_readable=_present(
                     (*SYSTEM, *SYSTEM_FILES, SHELL, "/proc/self", *python_files(), *cell.readable)
@@ -136,7 +138,9 @@ class Bubblewrap:
     kind = "bubblewrap"
 
     def run(self, argv: Sequence[str], cell: Cell) -> Ended:
-        with tempfile.TemporaryDirectory(prefix="cockpit-out-") as outputs:
+        with tempfile.TemporaryDirectory(
+            prefix="cockpit-out-", ignore_cleanup_errors=True
+        ) as outputs:
             began = time.monotonic()
             child = subprocess.Popen(
                 [

@@ -36,6 +36,7 @@ NOT_REACHED = -3
 """The code of a scene whose sandbox ended before it."""
 MEMORY = "/dev/shm"
 ROOM = 1024 * 1024 * 1024
+FILE_LIMIT = 64 * 1024 * 1024
 TEXT_LIMIT = 64 * 1024
 SHOWN = 4000
 GIT = ".git/"
@@ -149,8 +150,10 @@ def _content(path: Path) -> Content:
         return b"symbolic link to " + os.fsencode(path.readlink()), 0o120000
     if not path.is_file():
         return b"no plain file", 0o010000
-    mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-    return path.read_bytes(), mode
+    stat = path.stat()
+    if stat.st_size > FILE_LIMIT or not os.access(path, os.R_OK):
+        return f"{stat.st_size} bytes that nobody reads".encode(), 0o010000
+    return path.read_bytes(), 0o755 if stat.st_mode & 0o100 else 0o644
 
 
 def repository(root: Path) -> tuple[str, str]:
@@ -197,7 +200,9 @@ def _played(scenes: Sequence[Scene], blobs: Blobs, sandbox: Sandbox, seed: int) 
     if not scenes:
         return []
     with contextlib.ExitStack() as stack:
-        folder = tempfile.TemporaryDirectory(prefix="cockpit-stage-", dir=_quick())
+        folder = tempfile.TemporaryDirectory(
+            prefix="cockpit-stage-", dir=_quick(), ignore_cleanup_errors=True
+        )
         base = Path(stack.enter_context(folder)).resolve()
         programs = _programs(scenes, base / "bin")
         places = [

@@ -195,6 +195,10 @@ def test_replay_answers_from_the_record_only(tmp_path):
     def fetch(url, status, body):
         return Fetch(method="GET", url=url, status=status, body=blobs.put(body))
 
+    gone = Recorded([Fetch(method="GET", url="http://a/z", status=200, body="no such blob")], blobs)
+    with Broker(tmp_path / "g", gone) as broker:
+        assert ask(broker.path, "GET", "http://a/z")[0] == 502
+        assert ask(broker.path, "GET", "http://a:notaport/z")[0] == 404
     record = Recorded(
         [
             fetch("http://a/x", 503, b"busy"),
