@@ -218,6 +218,7 @@ def table(
     names: list[str],
     *,
     changes: bool = True,
+    first: int = 1,
     sandbox: Sandbox | None = None,
 ) -> list[Row]:
     sandbox = sandbox or best()
@@ -227,7 +228,7 @@ def table(
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         web = Web()
-        for seed in range(1, seeds + 1):
+        for seed in range(first, first + seeds):
             for kind in kinds:
                 if names and kind.name not in names:
                     continue
@@ -287,6 +288,7 @@ def main() -> None:
     options.add_argument("names", nargs="*")
     options.add_argument("--set", choices=["development", "frozen", "both"], default="development")
     options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--first", type=int, default=1, help="the first seed")
     options.add_argument("--show-frozen", action="store_true")
     options.add_argument("--no-changes", action="store_true")
     options.add_argument(
@@ -297,7 +299,12 @@ def main() -> None:
     for name in ("development", "frozen") if told.set == "both" else (told.set,):
         sandbox = Bubblewrap() if told.bubblewrap else None
         rows = table(
-            SETS[name], told.seeds, told.names, changes=not told.no_changes, sandbox=sandbox
+            SETS[name],
+            told.seeds,
+            told.names,
+            changes=not told.no_changes,
+            first=told.first,
+            sandbox=sandbox,
         )
         wrong += sum(row.folds["WRONG"] + row.later["WRONG"] for row in rows)
         print(f"## {name}: {len(rows)} families x seeds")

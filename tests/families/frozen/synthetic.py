@@ -1,5 +1,7 @@
 """Work whose holes only a model (or a person) can fill once."""
 
+import csv
+import io
 import json
 
 from tests.families.family import Family
@@ -77,7 +79,8 @@ class Joined(Family):
         place.serve(f"http://bank.local/{day}", {"payments": paid})
 
     def work(self, hands, day):
-        names = dict(line.split(",") for line in hands.read("customers.csv").splitlines()[1:])
+        rows = csv.DictReader(io.StringIO(hands.read("customers.csv")))
+        names = {row["id"]: row["name"] for row in rows}
         paid = json.loads(hands.get(f"http://bank.local/{day}"))["payments"]
         lines = [f"{names[str(one['customer'])]} paid {one['cents']}" for one in paid]
         hands.write(f"matched/{day}.txt", "\n".join(lines) + "\n")
