@@ -9,7 +9,7 @@ from cockpit.core.shelf import Cost, Savings, ScriptRun
 METHOD = (
     "each run that counts saves the median of what the agent's own runs of this task cost until then"
     " (the lower of two middle ones). Counted: runs of the adopted script that did the work and kept the"
-    " contract. Taken off: making it, the agent's runs it was compared with before it was adopted"
+    " contract, not a second run by hand that found it done. Taken off: making it, the agent's runs it was compared with before it was adopted"
     " (shadow) and after (audit), and repairs."
 )
 
@@ -21,7 +21,12 @@ def baseline(costs: Collection[int]) -> int | None:
 
 def counts(run: ScriptRun) -> bool:
     """Whether the run replaced an agent's."""
-    return run.kind in ("active", "audit") and run.passed and run.agreed is not False
+    return (
+        run.kind in ("active", "audit")
+        and run.passed
+        and run.agreed is not False
+        and run.saved_nano > 0
+    )
 
 
 def savings(runs: Iterable[ScriptRun], costs: Iterable[Cost], agents: Collection[int]) -> Savings:

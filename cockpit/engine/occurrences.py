@@ -42,6 +42,8 @@ class Act(Protocol):
     """A run that is over, and whose files may not be in the workspace yet."""
 
     said: Said
+    changed: bool
+    """Whether it did anything; of a commit nobody can tell."""
 
     def look(self, path: str) -> bytes | None:
         """A file of the workspace as the run left it."""
@@ -194,8 +196,11 @@ class Occurrences:
                 raise ScriptError(f"{name} was not run: {refusal}")
             script = await self._allowed(entry, yes=yes)
             day = date or schedule.day_of(entry.schedule, at)
-            began, verdict, said = await self._attempts(entry, script, day, scheduled=scheduled)
-            return await self._after(entry, script, began, said, verdict)
+            began, verdict, act = await self._attempts(entry, script, day, scheduled=scheduled)
+            run = self._run(script, "active", began, act.said, verdict)
+            if verdict.passed and (scheduled or act.changed):
+                run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
+            return await self._after(entry, run, verdict)
 
     async def _allowed(self, entry: Entry, *, yes: bool) -> Script:
         """The script out of the store, if something holds it or the operator said yes just now."""
@@ -229,7 +234,7 @@ class Occurrences:
 
     async def _attempts(
         self, entry: Entry, script: Script, day: str, *, scheduled: bool
-    ) -> tuple[int, Judged, Said]:
+    ) -> tuple[int, Judged, Act]:
         """Tried again while a source is not available, unless the operator stands by."""
         limit = await self._limit(entry)
         for wait_ms in (*(lives.RETRIES_MS if scheduled else ()), None):
@@ -241,7 +246,7 @@ class Occurrences:
             if verdict.ending != "unavailable" or wait_ms is None:
                 break
             await self._pause(wait_ms / 1000)
-        return began, verdict, act.said
+        return began, verdict, act
 
     async def _limit(self, entry: Entry) -> int:
         past = await asyncio.to_thread(self._scripts.store.runs, entry.name)
@@ -256,13 +261,9 @@ class Occurrences:
             outputs=verdict.outputs, skipped=verdict.skipped,
         )  # fmt: skip
 
-    async def _after(
-        self, entry: Entry, script: Script, began: int, said: Said, verdict: Judged
-    ) -> ScriptRun:
-        run = self._run(script, "active", began, said, verdict)
+    async def _after(self, entry: Entry, run: ScriptRun, verdict: Judged) -> ScriptRun:
         match verdict.ending:
             case "done":
-                run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
                 await self._scripts.ran(replace(entry, life=lives.ran(entry.life)), run)
             case "unavailable":
                 await self._scripts.ran(entry, run)

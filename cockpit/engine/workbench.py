@@ -61,6 +61,7 @@ class Copied:
         self._before = before
         self._made = made
         self._capabilities = capabilities
+        self.changed = bool(made)
 
     def look(self, path: str) -> bytes | None:
         content = self._made[path] if path in self._made else self._before.get(path)
@@ -99,6 +100,7 @@ class InPlace:
         self._workspace = workspace.resolve()
         self._touched = touched
         self._capabilities = capabilities
+        self.changed = bool(touched) or stage.uses_git(capabilities)
 
     def look(self, path: str) -> bytes | None:
         place = (self._workspace / path).resolve()

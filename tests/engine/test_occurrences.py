@@ -320,6 +320,18 @@ async def test_a_new_engine_finds_everything_as_it_was(house, tmp_path):
         again.close()
 
 
+async def test_a_second_run_by_hand_that_finds_it_done_saves_nothing(house):
+    await house.adopted()
+    house.visits(300)
+    for _ in range(3):
+        assert (await house.ask("run"))["passed"]
+    told = (await house.ask("show"))["row"]["savings"]
+    assert (told["counted"], told["gross_nano"]) == (1, 7 * CENT)
+    house.visits(301)
+    await house.ask("run")
+    assert (await house.ask("show"))["row"]["savings"]["counted"] == 2
+
+
 async def test_a_dry_run_leaves_and_counts_nothing(house):
     await house.adopted()
     house.visits(300)
