@@ -291,6 +291,8 @@ def _script(
     guards = replaced(plan.guards, plan.rows)
     used = names_in([*rows, *steps, *guards])
     gets, kept = fetched(read, used)
+    for one in kept:
+        plan.address(one)
     names = {one.slot.name for one in kept}
     promised = [
         one
@@ -321,9 +323,6 @@ def _script(
         typed = ", ".join(["day: date", *(f"{one}: Any" for one in arguments)])
         promises = [f"def promises({typed}) -> None:",
                     '    """What was so in every run, and what explained them as well."""', *_indented(checks)]  # fmt: skip
-    for one in kept:
-        for target in one.target:
-            plan.address(target, one.slot.words)
     purpose = _purpose(runs)
     newest = max(run.day for run in runs)
     source, lines = emit.script(purpose, body, promises, newest.isoformat())

@@ -1,9 +1,11 @@
 """Which sources all runs of a task read, and what each of them said in each run."""
 
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -14,8 +16,10 @@ from cockpit.architect.dates import run_day
 from cockpit.architect.effects import Act, effects, text_of
 from cockpit.architect.expressions import Pool
 from cockpit.architect.filled import Filled, OpenHoleError, code, fill
+from cockpit.architect.loops import Loop, loop
 from cockpit.architect.operations import Operation, operations
-from cockpit.architect.sources import Slot, derived, slot, values
+from cockpit.architect.prelude import Record
+from cockpit.architect.sources import Slot, derived, lists, slot, values
 from cockpit.core.trace import Trace
 
 CHAIN = 3
@@ -44,6 +48,7 @@ class Source(Struct, frozen=True):
     kind: str
     target: tuple[Filled, ...]
     targets: tuple[tuple[str, ...], ...]
+    each: Loop | None = None
 
 
 def reading(trace: Trace, blobs: Blobs) -> Run:
@@ -112,7 +117,50 @@ def sources(runs: Sequence[Run], pool: Pool, blobs: Blobs) -> list[Source]:
         if len(again) == len(left):
             break
         left = again
-    return found
+    return [*found, *_for_each(runs, found, pool, blobs)]
+
+
+def _for_each(
+    runs: Sequence[Run], found: Sequence[Source], pool: Pool, blobs: Blobs
+) -> Iterator[Source]:
+    """Pages of one sort of which a list of an earlier source tells the addresses."""
+    known = [rows for one in found for rows in lists(one.slot)]
+    asked = {words for one in found for each in one.targets for words in each}
+    columns = [_by_key(run, blobs) for run in runs]
+    for key in dict.fromkeys(key for column in columns for key in column):
+        each = [column.get(key, []) for column in columns]
+        if (
+            not key.startswith("get ")
+            or not all(each)
+            or {url for urls in each for url in urls} & asked
+        ):
+            continue
+        pages = [[content(run, "get", url, blobs) or "" for url in urls]
+                 for run, urls in zip(runs, each, strict=True)]  # fmt: skip
+        parsed = tuple(_objects(bodies) for bodies in pages)
+        if any(not one for one in parsed):
+            continue
+        try:
+            rows = loop(each, known, pool, pool.days, ())
+        except OpenHoleError:
+            continue
+        taken = {one.slot.name for one in found}
+        name = _name("get", each[0][0], taken)
+        shown = "".join(part if isinstance(part, str) else "*" for part in rows.line.parts)
+        call = f"[data(get({code(rows.line)})) for row in {rows.selection.code}]"
+        words = tuple(tuple(urls) for urls in each)
+        yield Source(
+            Slot(name, call, ("",) * len(runs), "each", parsed, shown), "get", (), words, rows
+        )
+
+
+def _objects(bodies: Sequence[str]) -> list[Any]:
+    """The pages as objects; nothing where one is none."""
+    try:
+        told = [json.loads(body, object_hook=Record) for body in bodies]
+    except ValueError:
+        return []
+    return told if all(isinstance(one, dict) for one in told) else []
 
 
 def _aligned(runs: Sequence[Run], blobs: Blobs) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -51,6 +51,11 @@ class Form(Struct, frozen=True):
     numeric: bool = False
     """Whether it needs a number: a text that shows one is read first."""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it shows less than the whole of a text."""
+        return "partition" in self.shown or "[" in self.shown
+
 
 def written_as(expression: "Expression", form: "Form") -> str:
     """The expression in the form, within an f-string."""
@@ -218,10 +223,10 @@ def _number_forms(found: list[re.Match[str]]) -> Iterator[Form]:
 
 
 def _padded(found: list[re.Match[str]]) -> int:
-    """The width of numbers that are all equally wide, one of them with a leading zero."""
+    """The width of numbers that are all equally wide: with zeros in front, or only by chance (G2)."""
     widths = {len(one[2]) for one in found}
-    zero = any(one[2].startswith("0") and len(one[2]) > 1 for one in found)
-    return widths.pop() if zero and len(widths) == 1 else 0
+    width = widths.pop() if len(widths) == 1 else 0
+    return width if width > 1 else 0
 
 
 @lru_cache(64)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -122,21 +123,43 @@ def _merged(parts: list[str | Choice]) -> Iterator[str | Choice]:
         yield held
 
 
+class Found(NamedTuple):
+    """A hole explained: text before it, choice, its texts, the next gap, text after it."""
+
+    before: str
+    choice: Choice
+    texts: tuple[str, ...]
+    following: int
+    after: str
+
+
 def _stretched(
     laid: Template, at: int, rest: str, pool: Pool, context: str, count: int
-) -> tuple[str, Choice, tuple[str, ...], int, str] | None:
-    """The hole as narrow as possible: text before it, choice, its texts, the next gap, text after it."""
+) -> Found | None:
+    """The hole as narrow as possible; but a whole field that is wider beats a part of one."""
+    found = _narrowest(laid, at, rest, pool, context, count, whole=False)
+    if found is not None and found.choice.form.is_part:
+        return _narrowest(laid, at, rest, pool, context, count, whole=True) or found
+    return found
+
+
+def _narrowest(
+    laid: Template, at: int, rest: str, pool: Pool, context: str, count: int, *, whole: bool
+) -> Found | None:
     lefts = _tails(rest)
     for end in range(at, min(at + 4, len(laid.gaps))):
         middle = [laid.joined(at, end, text) for text in range(count)]
         right = laid.literals[end] if end < len(laid.literals) else ""
         for left, after in _reaches(lefts, _heads(right)):
             texts = tuple(left + one + after for one in middle)
+            if whole and not any(pool.plain(texts)):
+                continue
             choice = pool.solve(texts, context)
-            if choice is not None:
-                choice = _preferred(choice, middle, lefts, _heads(right), left, after, pool)
-                kept = rest[: len(rest) - len(left)] if left else rest
-                return kept, choice, texts, end + 1, right[len(after) :]
+            if choice is None or (whole and choice.form.is_part):
+                continue
+            choice = _preferred(choice, middle, lefts, _heads(right), left, after, pool)
+            kept = rest[: len(rest) - len(left)] if left else rest
+            return Found(kept, choice, texts, end + 1, right[len(after) :])
     return None
 
 

@@ -78,7 +78,8 @@ class Plan:
         self.constants.append(filled.constant)
         for choice, texts in zip(filled.choices, filled.holes, strict=True):
             self._hole(choice, texts, about)
-            for one, other in alternatives(choice):
+            pairs = alternatives(choice)
+            for one, other in _plain(pairs) if wrap == "name" else pairs:
                 self.agreed(one, other, about)
         return code(filled, wrap)
 
@@ -88,12 +89,16 @@ class Plan:
         form = f", {choice.form.name}" if choice.form.name not in ("as it is", "%Y-%m-%d") else ""
         self.holes.append(Hole(_brief(about), f"{choice.expression.code}{form}", values))
 
-    def address(self, target: Filled, about: str) -> None:
+    def address(self, source: Source) -> None:
         """The provenance of what is fetched."""
-        for choice, texts in zip(target.choices, target.holes, strict=True):
-            self._hole(choice, texts, about)
-            for one, other in alternatives(choice):
-                self.told.append(_agreeing(one, other))
+        for target in source.target:
+            for choice, texts in zip(target.choices, target.holes, strict=True):
+                self._hole(choice, texts, source.slot.words)
+        if source.each is not None:
+            self.uses.add(source.each.rows.place)
+            for choice in source.each.line.choices:
+                self.uses |= set(choice.uses)
+        self.told += [_agreeing(one, other) for one, other in _doubts(source)]
 
     def line(self, loop: Loop, filled: Filled, about: str, wrap: str = "") -> str:
         """The code of a filled text within a loop, over the name `row`."""
@@ -249,7 +254,20 @@ def _doubts(one: Source) -> Iterator[tuple[str, str]]:
     """Codes for the address that gave the same in every run: asked before anything is fetched."""
     for target in one.target:
         for choice in target.choices:
-            yield from alternatives(choice)
+            yield from _plain(alternatives(choice))
+    if one.each is None:
+        return
+    rows = one.each.selection.code
+    for choice in one.each.line.choices:
+        for own, other in _plain(alternatives(choice)):
+            yield f"[{own} for row in {rows}]", f"[{other} for row in {rows}]"
+    for other in one.each.selection.others:
+        yield rows, other
+
+
+def _plain(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Without those that put a comma into a number: nobody does in an address or a path."""
+    return (pair for pair in pairs if not re.search(r":[+]?,", pair[1]))
 
 
 def _fetch(one: Source, used: set[str]) -> list[str]:

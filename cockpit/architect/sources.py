@@ -15,7 +15,7 @@ from cockpit.architect import prelude
 from cockpit.architect.align import Template, template
 from cockpit.architect.expressions import Expression, Use
 
-Reading = Literal["data", "table", "tabbed", "text", "names"]
+Reading = Literal["data", "table", "tabbed", "text", "names", "each"]
 MOST_ROWS = 5_000
 MOST_KEYS = 80
 DEEPEST = 5
@@ -284,7 +284,7 @@ def _day_values(one: Expression, days: Sequence[date]) -> Iterator[Expression]:
 def lists(one: Slot) -> Iterator[Rows]:
     """Everything that a source has several of."""
     match one.reading:
-        case "data":
+        case "data" | "each":
             yield from _json_lists(one.name, one.parsed, 2.0, (one.name,), "", 0)
         case "table" | "tabbed":
             yield _records(one.name, one.parsed, 2.0, (one.name,), one.name)
