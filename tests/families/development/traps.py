@@ -243,7 +243,47 @@ class MondayBatch(Family):
         hands.write(f"counts/{day}.txt", f"{count} new orders\n")
 
 
+class HalfYear(Family):
+    """A label that holds for six months; the half year ends with the last runs."""
+
+    name = "half-year"
+    group = "trap"
+    expects = ("compiled", "N5", "N6", "N7")
+    prompts = ("Put the readings of {date} away", "readings {date} into their half year please")
+    dates = staticmethod(every("2026-06-10T12:00", 3))
+
+    def prepare(self, place, day, chance):
+        place.serve(f"http://meter.local/{day}", {"kwh": chance.randint(1_100, 9_900)})
+
+    def work(self, hands, day):
+        told = json.loads(hands.get(f"http://meter.local/{day}"))
+        half = "H1" if day.date.month <= 6 else "H2"
+        hands.write(f"readings/{half}-{day.date.year}/{day}.txt", f"{told['kwh']} kWh\n")
+
+
+class OneOrMany(Family):
+    """Counts with a word that depends on them; a one is rare, and a none rarer."""
+
+    name = "one-or-many"
+    group = "trap"
+    expects = ("compiled", "synthesized", "N5", "N6", "N7")
+    prompts = ("How many reviews are open ({date})?", "open reviews of {date} into open/{date}.txt")
+    counts = (5, 3, 8, 2, 1, 6, 4, 9, 3, 0, 2)
+
+    def prepare(self, place, day, chance):
+        count = self.counts[day.number % len(self.counts)]
+        told = {"day": str(day), "open": count, "closed": chance.randint(11, 40)}
+        place.serve("http://reviews.local/open", told)
+
+    def work(self, hands, day):
+        count = json.loads(hands.get("http://reviews.local/open"))["open"]
+        words = {0: "no review is", 1: "1 review is"}.get(count, f"{count} reviews are")
+        hands.write(f"open/{day}.txt", f"{words} open\n")
+
+
 FAMILIES = (
+    HalfYear,
+    OneOrMany,
     MonthFolder,
     Weekend,
     TwinFields,

@@ -308,7 +308,78 @@ class MonthBefore(Family):
         hands.write(f"closed/{month:%Y-%m}.txt", f"income {told['income']}\n")
 
 
+class Edition(Family):
+    """One word for five days of the week and another for two; a run of days with one weekend."""
+
+    name = "edition"
+    group = "trap"
+    expects = ("compiled", "synthesized", "N5", "N6", "N7")
+    prompts = ("Front page of {date}", "front page please ({date})")
+    dates = staticmethod(every("2026-09-21T04:30"))
+
+    def prepare(self, place, day, chance):
+        place.serve(
+            f"http://desk.local/pages/{day}",
+            {
+                "pages": chance.randint(24, 64),
+                "lead": chance.choice(("Harbour", "School", "Flood", "Fair")),
+            },
+        )
+
+    def work(self, hands, day):
+        told = json.loads(hands.get(f"http://desk.local/pages/{day}"))
+        word = "Weekend" if day.date.weekday() >= 5 else "Daily"
+        hands.write(f"front/{day}.txt", f"{word} edition\n{told['lead']}, {told['pages']} pages\n")
+
+
+class AllClear(Family):
+    """A number that is hardly ever nothing, and then there are other words."""
+
+    name = "all-clear"
+    group = "trap"
+    expects = ("compiled", "synthesized", "N5", "N6", "N7")
+    prompts = ("Alarms of {date}", "alarms/{date}.txt, as every day")
+    counts = (12, 7, 31, 18, 0, 9, 25, 14, 22, 0, 6)
+
+    def prepare(self, place, day, chance):
+        place.serve(
+            f"http://alarms.local/{day}",
+            {
+                "alarms": self.counts[day.number % 11],
+                "guard": chance.choice(("Ito", "Juma", "Kim")),
+            },
+        )
+
+    def work(self, hands, day):
+        told = json.loads(hands.get(f"http://alarms.local/{day}"))
+        words = f"{told['alarms']} alarms" if told["alarms"] else "all clear"
+        hands.write(f"alarms/{day}.txt", f"{told['guard']}: {words}\n")
+
+
+class YearShelf(Family):
+    """A shelf a year, over a new year; and a season in the label."""
+
+    name = "year-shelf"
+    group = "trap"
+    expects = ("compiled", "synthesized", "N5", "N6", "N7")
+    prompts = ("Shelve the minutes of {date}", "minutes of {date}, to their shelf")
+    dates = staticmethod(every("2025-11-12T17:00", 7))
+
+    def prepare(self, place, day, chance):
+        place.put(
+            "minutes.txt", f"present {chance.randint(11, 29)}\nmotions {chance.randint(2, 9)}\n"
+        )
+
+    def work(self, hands, day):
+        present = hands.read("minutes.txt").split()[1]
+        season = ("winter", "spring", "summer", "autumn")[day.date.month % 12 // 3]
+        hands.write(f"shelf/{day.date.year}/{season}/{day}.txt", f"{present} were present\n")
+
+
 FAMILIES = (
+    Edition,
+    AllClear,
+    YearShelf,
     SmallIntegers,
     Thousands,
     Outage,
