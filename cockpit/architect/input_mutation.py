@@ -48,7 +48,7 @@ class Change(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What the runs already met, so that it is no surprise: empty lists and texts, failing hosts.
+    """What the runs already met, so that it is no surprise: empty lists and texts, 0 and 1, failing hosts.
 
     `fresh` are the places in documents that named the day of the run in every run, `always` the files
     (masked) that every run found.
@@ -179,7 +179,7 @@ def documents(told: Json, day: date, known: Known) -> Iterator[Change]:
             yield Change(f"renamed {name}", _json(_put(told, path, value, rename=True)))
         yield Change(f"null {name}", _json(_put(told, path, None)))
         for what, other in _others(value, day, fresh=name in known.fresh):
-            if what != "emptied" or name not in known.empty:
+            if name not in known.empty or what not in ("emptied", "nought", "one"):
                 body = _json(_put(told, path, other))
                 yield Change(f"{what} {name}", body, strict=what == "stale")
 
@@ -199,6 +199,9 @@ def _others(value: Json, day: date, *, fresh: bool) -> Iterator[tuple[str, Json]
             return
         case int() | float():
             yield "text for number", str(value)
+            if isinstance(value, int):
+                yield "nought", 0
+                yield "one", 1
         case list() if value:
             yield "emptied", []
         case str() if fresh:
@@ -252,7 +255,7 @@ def known(traces: Sequence[Trace], days: Sequence[date], blobs: Blobs) -> Known:
         empty |= {"" for body in bodies if not body}
         told = [one for one in map(_document, bodies) if one is not None]
         places = [(dotted(path), _at(one, path)) for one in told for path in _paths(one)]
-        empty |= {name for name, value in places if value in ([], "")}
+        empty |= {name for name, value in places if value in ([], "", 0, 1)}
         dates = [(name, value) for name, value in places if _begins_with_date(value)]
         stale = {name for name, value in dates if not value.startswith(day.isoformat())}
         fresh.append({name for name, _ in dates} - stale)

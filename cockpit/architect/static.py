@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from cockpit.architect import prelude
+from cockpit.architect import calendar_words, prelude
+from cockpit.architect.dates import run_day
 from cockpit.architect.stage import covered
 from cockpit.core.redaction import Redactor
 from cockpit.core.script import Script
@@ -174,6 +175,7 @@ def findings(script: Script, traces: Sequence[Trace]) -> list[str]:
         *_secrets(script.source),
         *beyond(script, traces),
         *_remembered(tree, script, traces),
+        *_dated(tree, script, traces),
     ]
     return list(dict.fromkeys(one for one in told if one))
 
@@ -367,17 +369,41 @@ def _said(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else ""
 
 
-def _remembered(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> Iterator[str]:
-    """Literals with digits that came from the outputs of some runs and not of all: remembered results."""
-    skipped = {
-        id(inner)
+def _dated(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> Iterator[str]:
+    """Constants that may be words for the time of the runs, and that no guard looks after."""
+    common = calendar_words.in_common([run_day(trace) for trace in traces])
+    guarded = {
+        token
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GUARDS
-        for inner in ast.walk(node)
+        for text in _strings(node)
+        for token in calendar_words.tokens(text)
     }
-    outputs = ["\n".join(step.output for step in trace.steps) for trace in traces]
+    for node in _results(tree):
+        if isinstance(node.value, str) and _in_body(node, script):
+            for token in calendar_words.tokens(node.value):
+                if token in common - guarded:
+                    yield f"{token!r} may be a word for the time of the runs, and nothing checks it"
+
+
+def _results(tree: ast.Module) -> Iterator[ast.Constant]:
+    """The literals that make results: those in no guard and in no docstring."""
+    skipped: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in skipped and _in_body(node, script):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in GUARDS:
+                skipped |= {id(inner) for inner in ast.walk(node)}
+            case ast.Expr(value=ast.Constant() as words):
+                skipped.add(id(words))
+            case ast.Constant() if id(node) not in skipped:
+                yield node
+
+
+def _remembered(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> Iterator[str]:
+    """Literals with digits that came from the outputs of some runs and not of all: remembered results."""
+    outputs = ["\n".join(step.output for step in trace.steps) for trace in traces]
+    for node in _results(tree):
+        if _in_body(node, script):
             for token in _telling(node.value):
                 count = sum(token in output for output in outputs)
                 if 0 < count < len(outputs):

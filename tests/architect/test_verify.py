@@ -81,6 +81,7 @@ WRONG = {
         "    write(f\"reports/{day}.md\", f\"# Daily report {day}\\n\\n- Visits: {int(told.get('visits') or 0):,}\\n- Signups: {told.get('signups')}\\n- Error rate: {float(told.get('error_rate') or 0):.2%}\\n\\n## Top pages\\n\\n\" + pages)\n",
         {"V4"},
     ),
+    "never saw a nought": (body("1_000 <= told[\"visits\"]", "-1 <= told[\"visits\"]"), {"V4"}),
     "does not look at the date": (body('    check(told["date"] == str(day), "the page is of another day")\n', ""), {"V4"}),
 }  # fmt: skip
 
@@ -216,6 +217,15 @@ def test_what_no_script_may_say(line, words, worlds):
 )
 def test_nothing_goes_beyond_what_two_runs_did(changes, words, worlds):
     assert words in refused(handmade.report(**changes), worlds)
+
+
+def test_a_word_for_the_time_of_the_runs_must_be_guarded(worlds):
+    title = body("# Daily report", "# Q1 report")
+    assert "'q1' may be a word for the time of the runs" in refused(handmade.report(title), worlds)
+    watched = title.replace(
+        "    check(told", "    check(day.month <= 3, 'Q1 is over')\n    check(told", 1
+    )
+    assert "q1" not in refused(handmade.report(watched), worlds)
 
 
 def test_the_right_ones_have_nothing_against_them(worlds):
