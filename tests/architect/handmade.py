@@ -93,13 +93,15 @@ REPORT = """def body(day):
     told = json.loads(get(f"http://metrics.local/api/v1/daily?date={day}"))
     check(told["date"] == str(day), "the page is of another day")
     check(isinstance(told["visits"], int) and isinstance(told["signups"], int), "not numbers")
+    check(told["signups"] >= 20, "signups are out of their band")
     check(1_000 <= told["visits"] <= 900_000, "visits are out of their band")
     check(isinstance(told["error_rate"], float) and 0 < told["error_rate"] < 0.2, "the rate is not one")
     check(1 <= len(told["top_pages"]) <= 14, "too few or too many pages")
     text = f"# Daily report {day}\\n\\n- Visits: {told['visits']:,}\\n- Signups: {told['signups']}\\n"
     text += f"- Error rate: {told['error_rate']:.2%}\\n\\n## Top pages\\n\\n"
     for page in told["top_pages"]:
-        check(isinstance(page["views"], int) and isinstance(page["path"], str) and page["path"], "no page")
+        check(isinstance(page["views"], int) and page["views"] > 9, "no views")
+        check(isinstance(page["path"], str) and page["path"], "no page")
         text += f"- {page['path']}: {page['views']} views\\n"
     write(f"reports/{day}.md", text)
 """
