@@ -16,6 +16,5 @@ def run_name(run: str, fleet: Fleet | None, now: int, tz: tzinfo | None, room: i
     known = fleet.runs.get(run) if fleet is not None else None
     if known is None or not known.started:
         return short(run)
-    began = rhythm.when(known.started, now, tz)
-    named = f"{began} · {short(run)}"
-    return named if len(named) <= room else began
+    named = f"{rhythm.when(known.started, now, tz)} · {short(run)}"
+    return named if len(named) <= room else short(run)

@@ -85,7 +85,7 @@ def _ordinal(number: int) -> str:
 
 def apart(every_ms: int) -> str:
     """About how far apart runs are, where there is no cron line: `about every 3 h`."""
-    for unit, size in (("days", text.DAY), ("h", text.HOUR), ("min", text.MINUTE)):
+    for unit, size in (("d", text.DAY), ("h", text.HOUR), ("min", text.MINUTE)):
         if every_ms >= 2 * size:
             return f"about every {round(every_ms / size)} {unit}"
     return "about every minute" if every_ms else ""

@@ -87,4 +87,4 @@ def test_about_how_far_apart():
     said = [
         rhythm.apart(each) for each in (0, 1, 150_000, 2 * text.HOUR, 40 * text.HOUR, 7 * text.DAY)
     ]
-    assert said == ["", "about every minute", "about every 2 min", "about every 2 h", "about every 40 h", "about every 7 days"]  # fmt: skip
+    assert said == ["", "about every minute", "about every 2 min", "about every 2 h", "about every 40 h", "about every 7 d"]  # fmt: skip

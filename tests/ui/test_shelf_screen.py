@@ -87,7 +87,7 @@ async def test_what_needs_a_person_comes_first_and_savings_are_right_to_the_cent
             "-$0.12 making it",
         ):
             assert entry in page
-        assert "$6.08 net, about $4.80 a month" in page
+        assert "$6.08 net so far · about $4.80 a month from now on" in page
         assert "the median of what the agent's own runs" in page
 
 

@@ -88,7 +88,7 @@ async def test_every_task_says_how_often_by_whom_and_what_it_costs():
         (waits,) = [line for line in written(app) if "bump dependencies" in line]
         assert "wait · Mon 28 Sep 10:21" in waits
         (refused,) = [line for line in written(app) if "triage" in line]
-        assert "no N5 · a free choice" in refused
+        assert "no N5 a free choice" in refused
 
 
 async def test_a_refusal_says_code_step_and_the_values_of_three_runs():

@@ -12,7 +12,7 @@ from cockpit.ui.widgets.framed import Framed, Line
 WHEEL = 3
 FRAME = 5
 """Lines of a table that are no rows: frame, tabs, titles, and one to breathe."""
-LEAST = 11
+LEAST = 9
 _Row = TypeVar("_Row")
 
 

@@ -129,13 +129,17 @@ class Program(Framed, can_focus=True):
             self._made_for = (width, palette)
         self._view.over(0, len(self._lines), height)
         self._places = self._view.places() if self._lines else []
-        return [
-            Line(
-                self._rows_of(place.key)[place.line],
-                palette.cursor if place.key == self.cursor else None,
-            )
-            for place in self._places
-        ]
+        return [self._placed(place, palette) for place in self._places]
+
+    def _placed(self, place: Place, palette: Palette) -> Line:
+        """A line on its ground; where the cursor reverses, only the number: marks would not show in it."""
+        row = self._rows_of(place.key)[place.line]
+        if place.key != self.cursor:
+            return Line(row)
+        if not palette.cursor.reverse:
+            return Line(row, palette.cursor)
+        (lead, _), *rest = row
+        return Line([(lead[:-1], palette.cursor), (lead[-1:], palette.text), *rest])
 
     def thumb(self, height: int) -> range:
         count = len(self._lines)

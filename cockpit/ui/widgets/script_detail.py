@@ -73,8 +73,8 @@ def _schedule(look: Look) -> str:
     row = look.row
     if row.schedule is None:
         return "none: it runs when you say so (c sets one)"
-    due = f"   next {rhythm.when(row.next, look.now, look.tz)}" if row.next else ""
-    return schedule_words(row.schedule) + due
+    due = f"next {rhythm.when(row.next, look.now, look.tz)} · " if row.next else ""
+    return due + schedule_words(row.schedule)
 
 
 def schedule_words(schedule: Schedule) -> str:
@@ -104,21 +104,22 @@ def _results(look: Look, width: int, palette: Palette) -> Lined:
         newest = [look.row.last]
     if not newest:
         return labelled("results", "it has not run yet", width, palette)
+    ends = max(len(stages.ended(run)) for run in newest)
     lines: Lined = []
     for run in newest:
-        lines += _result(run, look, width - LABEL, palette)
+        lines += _result(run, ends + 1, look, width - LABEL, palette)
     return beside_label("results", lines, palette)
 
 
-def _result(run: ScriptRun, look: Look, width: int, palette: Palette) -> Lined:
+def _result(run: ScriptRun, ends: int, look: Look, width: int, palette: Palette) -> Lined:
     style = palette[stages.end_part(run)]
     took = f"{max(0, run.ended - run.began) / 1000:.1f} s"
     head: list[Part] = [
         (stages.end_glyph(run) + " ", style),
-        (text.fit(rhythm.when(run.began, look.now, look.tz), 20), palette["dim"]),
+        (text.fit(rhythm.when(run.began, look.now, look.tz), 17), palette["dim"]),
         (text.fit(run.kind, 8), palette["dim"]),
-        (text.fit(stages.ended(run), 28), style),
-        (took.rjust(8) + "  ", palette["dim"]),
+        (text.fit(stages.ended(run), ends), style),
+        (took.rjust(6) + "  ", palette["dim"]),
     ]
     used = sum(len(words) for words, _ in head)
     lines: Lined = [[*head, (text.fit(_wrote(run), max(0, width - used)).rstrip(), palette.text)]]
@@ -156,11 +157,12 @@ def _savings(row: ShelfRow, width: int, palette: Palette) -> Lined:
         for what, nano in savings.costs.items()
         if nano
     ]
-    month = f", about {text.money(row.month_nano)} a month" if row.month_nano is not None else ""
+    month = row.month_nano
+    coming = f" · about {text.money(month)} a month from now on" if month is not None else ""
     net = savings.net_nano
     total: list[Part] = [
         (dollars(net).rjust(10), palette["warm"] if net > 0 else palette.bold),
-        (f"  net{month}", palette.text),
+        (f"  net so far{coming}", palette.text),
     ]
     method = paragraph(savings.method, width - LABEL, palette["dim"], most=5)
     return beside_label("saved", [*lines, total, *method], palette)

@@ -16,6 +16,7 @@ from cockpit.ui.widgets.listed import Listed
 from cockpit.ui.widgets.tabs import tab_at, tabs
 
 NAME_AT_LEAST = 18
+NAME, SPACIOUS = 34, 64
 _Drawn = tuple[str, str]
 """What stands in a cell, and the part of the theme that it is drawn in."""
 
@@ -79,6 +80,14 @@ def layout(width: int) -> tuple[int, tuple[Column, ...]]:
     return max(1, name), tuple(columns)
 
 
+def _named(row: ShelfRow, width: int, palette: Palette) -> list[Part]:
+    """The name, and where there is room behind it the purpose."""
+    if width < SPACIOUS:
+        return [(text.fit(text.safe(row.name), width), palette.text)]
+    purpose = text.fit(text.safe(row.purpose), width - NAME - 2)
+    return [(text.fit(text.safe(row.name), NAME) + "  ", palette.text), (purpose, palette["dim"])]
+
+
 class ScriptTable(Listed[ShelfRow]):
     """Scripts, one a line; what needs a person comes first."""
 
@@ -130,10 +139,7 @@ class ScriptTable(Listed[ShelfRow]):
     def line(self, row: ShelfRow, width: int, palette: Palette) -> Line:
         name, columns = layout(width)
         sign, style = stages.glyph(row.stage, palette)
-        parts: list[Part] = [
-            (sign + " ", style),
-            (text.fit(text.safe(row.name), name - 2), palette.text),
-        ]
+        parts: list[Part] = [(sign + " ", style), *_named(row, name - 2, palette)]
         for column in columns:
             words, part = column.draw(row, self._now, self._tz)
             fitted = text.fit(words, column.width, right=column.right)

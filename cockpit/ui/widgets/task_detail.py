@@ -154,7 +154,8 @@ def _outline(task: Task, width: int, palette: Palette) -> Lined:
 def _waiting(look: Look, width: int, palette: Palette) -> Lined:
     task = look.known.task
     at = next_expected(task, look.now, look.tz)
-    then = f"; the next is expected {rhythm.when(at, look.now, look.tz)}" if at else ""
+    is_or_was = "is" if at and at > look.now else "was"
+    then = f"; the next {is_or_was} expected {rhythm.when(at, look.now, look.tz)}" if at else ""
     seen = f"{len(task.runs)} run{'s' if len(task.runs) != 1 else ''} seen{then}"
     why = task.refusal.reason if task.refusal else words_of(Refusal("N1", "")).why
     lines: Lined = [[("◇ wait", palette["waiting"]), (f"  {seen}", palette.text)]]

@@ -82,7 +82,7 @@ def determinism_of(task: Task) -> str:
 COLUMNS = (
     Column("runs", 5, lambda task: f"{len(task.runs):,}"),
     Column("agents", 9, some_agents, right=False),
-    Column("rhythm", 18, rhythm_of, right=False),
+    Column("rhythm", 17, rhythm_of, right=False),
     Column("a run", 8, cost_of),
     Column("a month", 9, month_of),
     Column("determ.", 7, determinism_of),
@@ -92,7 +92,7 @@ GIVING_WAY = ("agents", "determ.", "a run", "rhythm")
 
 def layout(width: int) -> tuple[int, int, tuple[Column, ...]]:
     """Widths of name and verdict, and the columns between them that fit."""
-    verdict = 44 if width >= ROOMY else 25 if width >= WIDE else 22
+    verdict = 44 if width >= ROOMY else 23 if width >= WIDE else 22
     columns = list(COLUMNS)
     for title in ("", *GIVING_WAY):
         columns = [column for column in columns if column.title != title]
@@ -175,6 +175,12 @@ class TaskTable(Listed[Known]):
             parts.append(("  " + said, palette.text if is_loud else palette["dim"]))
         return Line([*parts, ("  " + text.fit(words, verdict), style)])
 
+    def _until(self, task: Task) -> str:
+        at = next_expected(task, self._now, self._tz)
+        if at is None:
+            return ""
+        return f" · {rhythm.when(at, self._now, self._tz)}" if at > self._now else " · overdue"
+
     def _verdict(self, row: Known, palette: Palette) -> tuple[str, Style, str]:
         task, script = row.task, row.script
         if task.id in self._building:
@@ -185,8 +191,6 @@ class TaskTable(Listed[Known]):
             case "candidate":
                 return "✔", palette["warm"], "candidate"
             case "wait":
-                at = next_expected(task, self._now, self._tz)
-                then = f" · {rhythm.when(at, self._now, self._tz)}" if at else ""
-                return "◇", palette["waiting"], "wait" + then
+                return "◇", palette["waiting"], "wait" + self._until(task)
         code = text.safe(task.refusal.code, 4) if task.refusal else ""
-        return "○", palette["dim"], f"no {code} · {words_of(task.refusal).short}"
+        return "○", palette["dim"], f"no {code} {words_of(task.refusal).short}"
