@@ -1,6 +1,7 @@
 """A machine whose runs are governed: a simulated provider beside it, and little agents."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -66,6 +67,14 @@ class Governed(Machine):
             for kind, amount in one.get("tokens", {}).items():
                 total[kind] = total.get(kind, 0) + amount
         return total
+
+    def happened(self, run: str, kind: str) -> list[dict]:
+        """The run's events of one kind, as the journal has them."""
+        (path,) = self.cockpit_home.rglob("journal.db")
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as journal:
+            rows = journal.execute("select * from events where run = ?", (run,)).fetchall()
+        events = [json.loads(row[-1]) for row in rows]
+        return [event for event in events if event["event"] == kind]
 
     def row(self, run: str) -> dict:
         done = self.run("show", run, "--json")

@@ -1,12 +1,15 @@
-"""The Agent Client Protocol, version 1: `gemini --acp`, `qwen --acp` in the place of `-p`.
+"""The Agent Client Protocol, version 1: `gemini --acp` in the place of `gemini -p`.
 
 The agent asks before its tools; the operator's rules decide, and where none matches the answer is
-what the command's own mode would have done. Qwen (0.24) fetches words between its tool calls by a
-method of its own; to others a word can only be said at the gateway, for a second prompt would end
-the first (Gemini 0.61).
+what the command's own mode would have done. A word is for the gateway to say: what a second prompt
+does to the first is not agreed upon (it ends it in Gemini 0.61). Qwen (0.24) is not driven this way:
+over ACP it makes calls that `qwen -p` does not make.
 """
 
 import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,6 @@ from cockpit.agents.channels.channel import (
     Delivery,
     UnusableError,
     acknowledged,
-    delivery,
-    now_ms,
 )
 from cockpit.agents.channels.child import Child
 from cockpit.agents.channels.plan import Kind, Plan
@@ -26,15 +27,15 @@ from cockpit.agents.channels.rpc import Params, Rpc
 
 VERSION = 1
 END_SECONDS = 5.0
-DRAIN = "craft/drainMidTurnQueue"
 TOOLS = {"execute": "Bash", "edit": "Edit", "delete": "Delete", "move": "Move", "fetch": "WebFetch"}
 """What the rules call the kinds of tools."""
+Answer = tuple[bool | None, str]
 FIELDS = {"execute": "command", "fetch": "url"}
 """What a tool's title tells, where its input is not given."""
 
 
 class AgentClient:
-    """The channel. Settings: `resume` a session, `mode` to set, `free` allows what no rule asks."""
+    """The channel. Settings: `mode` to set, `free` allows what no rule asks."""
 
     name: Kind = "acp"
     heeds_signals = False
@@ -44,11 +45,9 @@ class AgentClient:
         self._child = child
         self._printer = printer
         self._rpc = Rpc(child, self._notified, self._asked, "2.0")
-        self._drains = bool(plan.settings.get("drains"))
         self._is_at_work = self._is_interrupted = False
         self._ends_with_newline = True
         self._tools: dict[str, Params] = {}
-        self._words: list[tuple[str, Delivery]] = []
         self._over: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.session: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -69,11 +68,7 @@ class AgentClient:
             await listening
 
     async def say(self, text: str) -> Delivery:
-        if not self._is_at_work or not self._drains:
-            raise ChannelError("this agent takes no word while it works")
-        delivered = delivery()
-        self._words.append((text, delivered))
-        return delivered
+        raise ChannelError("a second prompt would end the first")
 
     async def interrupt(self) -> None:
         self._child.is_disturbed = True
@@ -86,7 +81,7 @@ class AgentClient:
     # --- the beginning
 
     async def _open(self) -> str:
-        """The session, new or loaded.
+        """A new session.
 
         Raises:
             UnusableError: when there is none; nothing was asked of a model by then.
@@ -101,11 +96,7 @@ class AgentClient:
                 clientCapabilities={"fs": files, "terminal": False},
                 clientInfo={"name": "cockpit", "version": "1"},
             )
-            session = str(settings.get("resume", ""))
-            if session:
-                await self._rpc.call("session/load", sessionId=session, **place)
-            else:
-                session = str((await self._rpc.call("session/new", **place))["sessionId"])
+            session = str((await self._rpc.call("session/new", **place))["sessionId"])
             if mode := settings.get("mode"):
                 await self._rpc.call("session/set_mode", sessionId=session, modeId=mode)
         except (ChannelError, KeyError, TypeError) as error:
@@ -117,7 +108,7 @@ class AgentClient:
     def _notified(self, method: str, params: Params) -> None:
         update = params.get("update")
         if method != "session/update" or not self._is_at_work or not isinstance(update, dict):
-            return  # a loaded session is told once more before the work begins
+            return
         match update:
             case {"sessionUpdate": "agent_message_chunk", "content": {"text": str(text)}} if text:
                 self._printer.say(text)
@@ -134,18 +125,9 @@ class AgentClient:
             self._printer.tell(f"{title}: {update['status']}")
 
     async def _asked(self, method: str, params: Params) -> object:
-        match method:
-            case "session/request_permission":
-                return {"outcome": await self._decided(params)}
-            case _ if method == DRAIN and self._drains:
-                return {"messages": self._drained(), "hasQueuedPrompt": False}
+        if method == "session/request_permission":
+            return {"outcome": await self._decided(params)}
         raise ChannelError("method not found")
-
-    def _drained(self) -> list[str]:
-        words, self._words = self._words, []
-        for _, delivered in words:
-            delivered.set_result(now_ms())
-        return [text for text, _ in words]
 
     # --- permission
 
@@ -154,7 +136,7 @@ class AgentClient:
         call = call if isinstance(call, dict) else {}
         known = {**self._tools.get(str(call.get("toolCallId")), {}), **call}
         try:
-            allowed, reason = await asyncio.to_thread(_ask, known)
+            allowed, reason = await _beside(lambda: _ask(known))
         except asking.AskError as error:
             allowed, reason = False, str(error)
         if allowed is None:
@@ -183,12 +165,35 @@ class AgentClient:
         self._is_at_work = False
         if not self._over.done():
             self._over.set_result(None)
-        for _, delivered in self._words:
-            if not delivered.done():
-                delivered.set_exception(ChannelError("the turn is over"))
 
 
-def _ask(call: Params) -> tuple[bool | None, str]:
+async def _beside(ask: Callable[[], Answer]) -> Answer:
+    """In a thread that nobody waits for at the end: a question may never be answered."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(answer: Answer | None, error: Exception | None) -> None:
+        if answered.done():
+            return
+        if answer is not None:
+            answered.set_result(answer)
+        else:
+            answered.set_exception(error or asking.AskError("nobody answered"))
+
+    def work() -> None:
+        said: tuple[Answer | None, Exception | None]
+        try:
+            said = ask(), None
+        except Exception as error:  # whatever it is: not allowed
+            said = None, asking.AskError(str(error))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            loop.call_soon_threadsafe(settle, *said)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await answered
+
+
+def _ask(call: Params) -> Answer:
     kind = str(call.get("kind") or "other")
     return asking.ask(
         TOOLS.get(kind, kind),

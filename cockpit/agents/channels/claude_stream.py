@@ -65,8 +65,10 @@ class ClaudeStream:
 
     async def say(self, text: str) -> Delivery:
         name, word = str(uuid.uuid4()), _Word()
-        if not self._is_at_work or not self._tell(text, name):
+        if not self._is_at_work:
             raise ChannelError("the agent takes no word now")
+        if not self._tell(text, name):
+            raise ChannelError("the agent does not listen")
         self._words[name] = word
         try:
             await acknowledged(word.taken)

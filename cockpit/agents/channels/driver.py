@@ -142,6 +142,10 @@ def _pass_on(child: Child, channel: Channel) -> None:
         loop.add_signal_handler(number, child.signal, number)
 
     async def interrupt() -> None:
+        """By the protocol; by a signal when that was tried before, or does not do."""
+        if child.is_disturbed:
+            child.signal(signal.SIGINT)
+            return
         try:
             await channel.interrupt()
         except ChannelError:

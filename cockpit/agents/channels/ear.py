@@ -32,7 +32,7 @@ async def listen(path: str, channel: Callable[[], Channel | None]) -> asyncio.Se
 
     with contextlib.suppress(FileNotFoundError):
         Path(path).unlink()
-    before = os.umask(0o077)
+    before = os.umask(0o177)
     try:
         return await asyncio.start_unix_server(heard, path, limit=WORD_LIMIT)
     finally:

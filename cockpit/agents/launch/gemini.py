@@ -34,7 +34,7 @@ RULES = grammar(
     " --include-directories",
 )
 SPOKEN = listed(
-    "-m --model -p --prompt -y --yolo --approval-mode -r --resume --session-id --skip-trust"
+    "-m --model -p --prompt -y --yolo --approval-mode --session-id --skip-trust"
     " -e --extensions --include-directories --"
 )
 """The options of `gemini -p` that mean the same over ACP."""
@@ -96,13 +96,16 @@ class Gemini:
 
 
 def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
-    """`gemini --yolo -p PROMPT`: without yolo the tools are others when nobody can be asked."""
-    prompt, resumed = value(parts, "-p", "--prompt"), value(parts, "-r", "--resume")
+    """`gemini --yolo -p PROMPT`: without yolo the tools are others when nobody can be asked.
+
+    A session is resumed without it: `session/load` (0.61) empties one of the same minute.
+    """
+    prompt = value(parts, "-p", "--prompt")
     free = has(parts, "-y", "--yolo") or value(parts, "--approval-mode") == "yolo"
-    if not (prompt and free) or plain(parts) or not only(parts, SPOKEN) or resumed == "latest":
+    if not (prompt and free) or plain(parts) or not only(parts, SPOKEN):
         return None
     options = without(
-        parts, "-p", "--prompt", "-y", "--yolo", "--approval-mode", *CONTINUES, "--session-id", "--"
+        parts, "-p", "--prompt", "-y", "--yolo", "--approval-mode", "--session-id", "--"
     )
     return Plan(
         "acp",
@@ -110,12 +113,7 @@ def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan
         command.again(("--acp", *written(options)), ours),
         prompt=prompt,
         piped="above",
-        settings={
-            "free": True,
-            "status_is_code": True,
-            "mode": "default",
-            **({"resume": resumed} if resumed else {}),
-        },
+        settings={"free": True, "status_is_code": True, "mode": "default"},
     )
 
 

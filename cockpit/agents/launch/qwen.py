@@ -5,23 +5,20 @@ the system settings of the run repeat the user's providers with ours in its plac
 """
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from cockpit.agents.channels.plan import Plan
 from cockpit.agents.launch import layers
 from cockpit.agents.launch.names import agent_of
 from cockpit.agents.launch.recipe import DUMMY_KEY, Door, Launch, Wire
 from cockpit.agents.launch.words import (
-    Command,
     Part,
     grammar,
     has,
     listed,
-    only,
     parse,
     plain,
     split,
@@ -41,11 +38,6 @@ RULES = grammar(
     " --include-directories --add-dir --core-tools --exclude-tools --disabled-slash-commands",
     "-r --resume --worktree",
 )
-SPOKEN = listed(
-    "-m --model -p --prompt -y --yolo --approval-mode -r --resume --session-id --auth-type"
-    " --include-directories --add-dir -e --extensions --fallback-model --"
-)
-"""The options of `qwen -p` that mean the same over ACP."""
 HELPERS = listed("auth board channel extensions hooks mcp sandbox sessions update")
 SETTINGS = "QWEN_CODE_SYSTEM_SETTINGS_PATH"
 SYSTEM_SETTINGS = "/etc/qwen-code/settings.json"
@@ -117,7 +109,6 @@ class Qwen:
             own,
             {kind.wire: layers.rebased(url, "", kind.wire)[1]} if url != kind.url else {},
             {kind.wire: key} if key else {},
-            _channel(command, parts, ours),
         )
 
     def resume(self, argv: Sequence[str], session: str, prompt: str) -> tuple[str, ...] | None:
@@ -133,31 +124,6 @@ class Qwen:
         options = written(part for part in kept if part.option)
         said = ("-i" if talking else "-p", prompt) if prompt else ()
         return command.again((*options, "--resume", session, *said))
-
-
-def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
-    """`qwen --yolo -p PROMPT`: without yolo the tools are others when nobody can be asked."""
-    prompt, resumed = value(parts, "-p", "--prompt"), value(parts, "-r", "--resume")
-    free = has(parts, "-y", "--yolo") or value(parts, "--approval-mode") == "yolo"
-    if not (prompt and free) or plain(parts) or not only(parts, SPOKEN):
-        return None
-    if has(parts, "-r", "--resume") and not resumed:
-        return None
-    options = without(
-        parts, "-p", "--prompt", "-y", "--yolo", "--approval-mode", *CONTINUES, "--session-id", "--"
-    )
-    return Plan(
-        "acp",
-        command.again(written(parts), ours),
-        command.again(("--acp", *written(options)), ours),
-        prompt=prompt,
-        settings={
-            "free": True,
-            "drains": True,
-            "mode": "default",
-            **({"resume": resumed} if resumed else {}),
-        },
-    )
 
 
 def _kind(parts: list[Part], users: layers.Table, outer: Mapping[str, str]) -> tuple[str, Kind]:
