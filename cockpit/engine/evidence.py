@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import tzinfo
@@ -40,7 +40,7 @@ from cockpit.engine.testimony import (
 )
 from cockpit.engine.traces import trace_of
 from cockpit.engine.wanted import Wanted
-from cockpit.engine.workspace import Workspaces
+from cockpit.engine.workspace import CHANGED, Workspaces
 from cockpit.gateway.governed import Governed
 from cockpit.gateway.wire.dialect import DialectName
 from cockpit.gateway.wire.tool_calls import ToolCall, tool_calls
@@ -54,7 +54,7 @@ STORY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """A transcript is found and joined to its run a moment after the run's end."""
 CLOSE_SECONDS = 5.0
 HOUR_SECONDS = 3_600.0
-LATE = "the run was at work before its workspace had been looked at"
+LATE = "the run changed its workspace before that had been looked at"
 GONE_ON = "the run went on after an end: what happened to its workspace in between is not known"
 KEPT_ENVIRONMENT = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "SHELL")
 
@@ -135,7 +135,7 @@ class Witness:
     def _look(self, live: _Live) -> None:
         """The workspace before; of a run that goes on, what was known of it."""
         live.known = self._row(live.run)
-        live.before = self._workspaces.take(live.wish.cwd, live.redactor)
+        live.before = self._workspaces.take(live.wish.cwd, live.redactor, began=live.began_ns)
         live.looked_ns = time.time_ns()
 
     def _hear(self, live: _Live, dialect: DialectName, body: bytes) -> None:
@@ -222,7 +222,7 @@ class Witness:
         world = final.world
         if world is None:
             return final
-        if live is not None and final.steps and final.steps[0].at * 1_000_000 < live.looked_ns:
+        if live is not None and _is_late(final.steps, live):
             final = replace(final, distrusted=final.distrusted or LATE)
         named = variables(final.steps, live.wish.environment) if live else {}
         world = replace(world, environment={**world.environment, **named})
@@ -351,6 +351,12 @@ class Witness:
 
     async def _in_thread(self, step: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step, *arguments)
+
+
+def _is_late(steps: Sequence[Step], live: _Live) -> bool:
+    """Whether the run may itself have changed what was then taken for the world before it."""
+    changed = any(told.endswith(CHANGED) for told in live.before.left_out)
+    return changed and bool(steps) and steps[0].at * 1_000_000 < live.looked_ns
 
 
 def _is_whole(step: Step) -> bool:

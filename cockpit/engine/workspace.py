@@ -27,6 +27,8 @@ MEMORY_LIMIT = 200_000
 RACY_NS = 2_000_000_000
 """A file that was changed so shortly before it was read may have changed again within one tick."""
 
+CHANGED = "changed while the run began"
+
 MADE_ANEW = frozenset((
     "node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", ".cache", ".mypy_cache",
     ".ruff_cache", ".pytest_cache", ".hypothesis", ".gradle", ".next", ".nuxt", ".turbo",
@@ -68,16 +70,20 @@ class Workspaces:
         self._known: dict[tuple[int, int, int, int, int], tuple[str, int]] = {}
         self._lock = Lock()
 
-    def take(self, root: str, redactor: Redactor, *, changed_since: int = 0) -> Tree:
+    def take(
+        self, root: str, redactor: Redactor, *, changed_since: int = 0, began: int = 0
+    ) -> Tree:
         """The tree below `root` as it is now; what was not taken stands in `left_out` with its reason.
 
         Of a workspace beyond the limits only files changed after `changed_since` (ns) are taken,
-        and none without it.
+        and none without it. What was changed after `began` (ns) is named there too (`CHANGED`).
         """
         refusal = refused(root)
         if refusal:
             return Tree(left_out=(refusal,))
         found, left_out = _walked(str(Path(root).resolve()))
+        if began:
+            left_out[:0] = _changed(str(Path(root).resolve()), found, began)
         reason = _too_much(found)
         if reason:
             left_out.append(reason)
@@ -206,6 +212,23 @@ def _unwanted(entry: "os.DirEntry[str]") -> str:
     return ""
 
 
+def _changed(root: str, found: list[_Found], began: int) -> list[str]:
+    """Files that changed since a moment, and folders in which something came or went."""
+    folders = {folder for one in found for folder in _above(one.path)} | {""}
+    told = [one.path for one in found if one.status.st_ctime_ns > began]
+    for folder in folders:
+        with suppress(OSError):
+            if (Path(root) / folder).stat().st_mtime_ns > began:
+                told.append(f"{folder}/")
+    return [f"{path}: {CHANGED}" for path in sorted(told)[:NAMED_LIMIT]]
+
+
+def _above(path: str) -> Iterator[str]:
+    """Every folder of a path, without the root."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
 def _too_much(found: list[_Found]) -> str:
     if len(found) > FILES_LIMIT:
         return f"the workspace: {len(found):,} files are more than {FILES_LIMIT:,}"
@@ -252,5 +275,6 @@ def _without_broken_git(files: dict[str, File], left_out: list[str]) -> dict[str
 
 
 def _few(left_out: list[str]) -> tuple[str, ...]:
-    more = len(left_out) - NAMED_LIMIT
-    return (*left_out[:NAMED_LIMIT], *([f"and {more:,} more"] if more > 0 else []))
+    kept = 2 * NAMED_LIMIT
+    more = len(left_out) - kept
+    return (*left_out[:kept], *([f"and {more:,} more"] if more > 0 else []))

@@ -144,6 +144,22 @@ def test_a_second_look_reads_nothing_that_did_not_change(root, blobs, monkeypatc
     assert {path for path in first.files if first.files[path] != second.files[path]} == {"f7.txt"}
 
 
+def test_what_changed_since_the_run_began_is_named(root, blobs):
+    for path in ("a/old.txt", "b/gone.txt", "c.txt"):
+        put(root, path, "old")
+    time.sleep(0.02)  # the file system's clock ticks more slowly than ours
+    began = time.time_ns()
+    time.sleep(0.02)
+    looking = Workspaces(blobs)
+    assert looking.take(str(root), QUIET, began=began).left_out == ()
+    (root / "b/gone.txt").unlink()
+    put(root, "b/other.txt", "x")
+    put(root, "c.txt", "new")
+    assert looking.take(str(root), QUIET, began=began).left_out == tuple(
+        f"{path}: {workspace.CHANGED}" for path in ("b/", "b/other.txt", "c.txt")
+    )
+
+
 def test_names_that_are_no_text_are_left_out(root, blobs):
     put(root, "fine; rm -rf ~ $(x).txt", "x")
     (root / os.fsdecode(b"b\xff.txt")).write_bytes(b"y")
