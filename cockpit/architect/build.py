@@ -12,7 +12,7 @@ from cockpit.architect.blobs import Blobs
 from cockpit.architect.capabilities import capabilities, pattern
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source, hints, numbers, sources
-from cockpit.architect.expressions import Pool
+from cockpit.architect.expressions import Openings, Pool
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
 from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
@@ -59,8 +59,20 @@ class Built(Struct, frozen=True):
     rows: dict[str, str]
 
 
-def built(task_id: str, runs: Sequence[Run], blobs: Blobs, instead: Instead) -> Built:
-    """The script of a group. Raises OpenHoleError or RefusedError."""
+def built(
+    task_id: str,
+    runs: Sequence[Run],
+    blobs: Blobs,
+    instead: Instead,
+    openings: Openings | None = None,
+    functions: Sequence[str] = (),
+) -> Built:
+    """The script of a group; with `openings`, what is not explained is a call of one of `functions`.
+
+    Raises:
+        OpenHoleError: where a value follows from nothing.
+        RefusedError: where the answer is no whatever the values.
+    """
     days = [run.day for run in runs]
     pool = Pool(days)
     read = sources(runs, pool, blobs)
@@ -70,10 +82,26 @@ def built(task_id: str, runs: Sequence[Run], blobs: Blobs, instead: Instead) -> 
         pool.add(amounts(rows, hints=words))
     pool.more = lambda texts: computed_texts(pool, texts)
     scene = Scene(pool, tables, days, numbers(runs))
+    pool.openings = openings
     plan = Plan([run.name for run in runs], instead)
     _told(runs, scene, plan)
+    if openings is not None and openings.texts:
+        _all_told(read, scene, plan, functions)
     script = _script(task_id, runs, plan, read, scene)
     return Built(script, {name: own for own, name in plan.rows.items()})
+
+
+def _all_told(read: Sequence[Source], scene: Scene, plan: Plan, functions: Sequence[str]) -> None:
+    """Somebody else's functions may look at every source; the contract then covers all of it."""
+    plan.functions = list(functions)
+    names = [one.slot.name for one in read]
+    plan.before.append("told = {" + ", ".join(f"{name!r}: {name}" for name in names) + "}")
+    for one in scene.pool.expressions:
+        if one.cost <= 3.2:
+            plan.uses |= set(one.uses)
+    for rows in scene.lists:
+        if rows.place:
+            plan.uses |= {(*rows.place, "", key) for key in rows.keys.values()}
 
 
 def _told(runs: Sequence[Run], scene: Scene, plan: Plan) -> None:
@@ -162,10 +190,16 @@ def _content(texts: Sequence[str], about: str, scene: Scene, plan: Plan, path: s
     whole = scene.pool.solve(tuple(texts)) if len(set(texts)) > 1 else None
     if whole is not None and whole.expression.uses[:1] and whole.expression.uses[0][-1] == "*text":
         return plan.text(Filled((whole,), (tuple(texts),)), about)
-    tree = written(texts, scene)
-    if tree is not None and len(set(texts)) > 1:
-        return plan.json(tree, about)
-    return plan.document(document(texts, scene), about, _wrap(path))
+    try:
+        tree = written(texts, scene)
+        if tree is not None and len(set(texts)) > 1:
+            return plan.json(tree, about)
+        return plan.document(document(texts, scene), about, _wrap(path))
+    except OpenHoleError:
+        if scene.pool.openings is None:
+            raise
+        hole = scene.pool.openings.open(texts, about)
+        return plan.text(Filled((hole,), (tuple(texts),)), about)
 
 
 def _wrap(path: str) -> str:
@@ -289,7 +323,7 @@ def _script(
     rows = [f"{name} = {own}" for own, name in plan.rows.items()]
     steps = replaced(plan.steps, plan.rows)
     guards = replaced(plan.guards, plan.rows)
-    used = names_in([*rows, *steps, *guards])
+    used = names_in([*rows, *steps, *guards, *plan.before])
     gets, kept = fetched(read, used)
     for one in kept:
         plan.address(one)
@@ -312,7 +346,7 @@ def _script(
     arguments = sorted(
         names_in(checks) & (names | {f"{one}_text" for one in names} | set(plan.rows.values()))
     )
-    body = ["def main(day: date) -> None:", *_indented([*gets, *rows, *empty])]
+    body = ["def main(day: date) -> None:", *_indented([*gets, *rows, *empty, *plan.before])]
     defined = names_in(gets) | set(plan.rows.values())
     arguments = [one for one in arguments if one in defined]
     if checks:
@@ -323,6 +357,7 @@ def _script(
         typed = ", ".join(["day: date", *(f"{one}: Any" for one in arguments)])
         promises = [f"def promises({typed}) -> None:",
                     '    """What was so in every run, and what explained them as well."""', *_indented(checks)]  # fmt: skip
+    body += [line for one in plan.functions for line in ("", "", *one.rstrip().split("\n"))]
     purpose = _purpose(runs)
     newest = max(run.day for run in runs)
     source, lines = emit.script(purpose, body, promises, newest.isoformat())

@@ -401,6 +401,24 @@ def related(label: str, context: str) -> bool:
 # -- the pool ---------------------------------------------------------------------------------
 
 
+class Openings:
+    """Places that nothing explains, kept open for somebody else: the texts of each, by name."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, tuple[str, ...]] = {}
+        self.contexts: dict[str, str] = {}
+
+    def open(self, texts: Sequence[str], context: str) -> Choice:
+        """A call of a function that is still to be written."""
+        told = tuple(texts)
+        name = next((one for one, known in self.texts.items() if known == told), "")
+        if not name:
+            name = f"hole{len(self.texts) + 1}"
+            self.texts[name] = told
+            self.contexts[name] = context
+        return Choice(Expression(f"{name}(told, day)", told, 9.0, "hole"), PLAIN)
+
+
 class Pool:
     """Expressions over the same contexts; finds all that explain given texts."""
 
@@ -411,6 +429,7 @@ class Pool:
         self._codes: set[str] = set()
         self._costs: list[float] = []
         self._dated: list[Expression] = []
+        self.openings: Openings | None = None
         self.more: Callable[[tuple[str, ...]], Iterable[tuple[Expression, Form]]] | None = None
         self.add(expressions)
 

@@ -11,6 +11,7 @@ from cockpit.architect.expressions import (
     PLAIN,
     Choice,
     Expression,
+    Openings,
     Pool,
     parted,
 )
@@ -45,8 +46,16 @@ class OpenHoleError(Exception):
 
 
 def fill(texts: Sequence[str], pool: Pool, heading: str = "") -> Filled:
-    """The texts explained. Raises OpenHoleError with the first place that is not."""
-    every = tuple(texts)
+    """The texts explained. Raises OpenHoleError with the first place that is not, or leaves it open."""
+    try:
+        return _explained(tuple(texts), pool, heading)
+    except OpenHoleError:
+        if pool.openings is None:
+            raise
+        return _pieces(template(texts), pool, heading, pool.openings)
+
+
+def _explained(every: tuple[str, ...], pool: Pool, heading: str) -> Filled:
     if len(set(every)) == 1:
         return Filled((every[0],) if every[0] else ())
     whole = pool.solve(every, heading)
@@ -70,7 +79,7 @@ def _single(texts: tuple[str, ...]) -> bool:
     return all(len(tokens(text)) <= 12 and "\n" not in text for text in texts)
 
 
-def _pieces(laid: Template, pool: Pool, heading: str) -> Filled:
+def _pieces(laid: Template, pool: Pool, heading: str, openings: Openings | None = None) -> Filled:
     """Gap after gap; one that is not explained may reach into the text around it."""
     parts: list[str | Choice] = []
     holes: list[tuple[str, ...]] = []
@@ -85,6 +94,10 @@ def _pieces(laid: Template, pool: Pool, heading: str) -> Filled:
             f"{heading} {''.join(part for part in parts if isinstance(part, str))[-60:]}{rest}"
         )
         found = _stretched(laid, at, rest, pool, context, count)
+        if found is None and openings is not None:
+            choice = openings.open(laid.gaps[at], context[-200:])
+            right = laid.literals[at] if at < len(laid.literals) else ""
+            found = Found(rest, choice, laid.gaps[at], at + 1, right)
         if found is None:
             raise _open(laid, at, pool, context, len(holes))
         left, choice, texts, at, rest = found
@@ -98,13 +111,11 @@ def _pieces(laid: Template, pool: Pool, heading: str) -> Filled:
 
 
 def _open(laid: Template, at: int, pool: Pool, context: str, solved: int) -> OpenHoleError:
-    """The error for this gap, or for a later one that is prose, which says more."""
-    for place in range(at, len(laid.gaps)):
-        gap = laid.gaps[place]
-        wordy = sum(len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 for text in gap) * 2 > len(gap)
-        if wordy and pool.solve(gap) is None:
-            before = laid.literals[place - 1][-40:] if place else ""
-            return OpenHoleError(gap, f"{before}⟨?⟩".strip(), solved)
+    """The error for this gap; where all the open ones together are prose, for these."""
+    gaps = [gap for gap in laid.gaps[at:] if any(gap) and pool.solve(gap) is None]
+    texts = tuple(" ".join(parts) for parts in zip(*gaps, strict=True)) if gaps else laid.gaps[at]
+    if sum(len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 for text in texts) * 2 > len(texts):
+        return OpenHoleError(texts, f"{context[-60:]}⟨?⟩".strip(), solved)
     after = laid.literals[at][:40] if at < len(laid.literals) else ""
     return OpenHoleError(laid.gaps[at], f"{(context + '⟨?⟩' + after).strip()}", solved)
 

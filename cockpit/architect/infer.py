@@ -273,6 +273,8 @@ def leaf(values: Sequence[Any], pool: Pool, label: str) -> Value | Any:
     found = [(one, code, cost) for one in pool.expressions for code, cost in _same(one, values)]
     if not found:
         found = [(one, code, cost) for one, code, cost in _computed(pool, values)]
+    if not found and pool.openings is not None:
+        return Value("", pool.openings.open(texts, label))
     if not found:
         raise OpenHoleError(texts, label)
     found.sort(key=lambda one: (one[2], one[1]))

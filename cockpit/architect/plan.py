@@ -27,6 +27,8 @@ class Plan:
         self.instead = instead
         self.empty: set[Use] = set()
         self.steps: list[str] = []
+        self.before: list[str] = []
+        self.functions: list[str] = []
         self.rows: dict[str, str] = {}
         self.row_texts: dict[str, tuple[Rows, list[str]]] = {}
         self.guards: dict[str, str] = {}

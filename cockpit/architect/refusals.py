@@ -12,6 +12,7 @@ from cockpit.core.trace import Trace
 
 LEAST_RUNS = 3
 SHOWN = 3
+HIDDEN = frozenset(("summarised", "truncated", "binary"))
 _EMPTY_TURN = re.compile(
     r"\s*(?:yes|ok(?:ay)?|y|go on|go ahead|continue|thanks?(?: you)?|please|sure|do it|proceed|great|perfect)[\s.!]*",
     re.IGNORECASE,
@@ -137,14 +138,23 @@ def open_hole(error: OpenHoleError, training: Sequence[Run]) -> Refusal:
 def _open_code(training: Sequence[Run], values: Sequence[str]) -> tuple[str, str]:
     if _opaque(training, values):
         return "N9", "its source was cut short or written by a model"
-    there = bool(values) and all(
-        _occurs(run, value) for run, value in zip(training, values, strict=False)
-    )
-    if there:
+    pairs = list(zip(training, values, strict=False))
+    if pairs and all(_occurs(run, value) for run, value in pairs):
         return "N5", "chosen by no rule that fits every run"
-    if sum(len(re.findall(r"[^\W\d_]{2,}", value)) >= 4 for value in values) * 2 > len(values):
+    if is_prose(values):
+        if all(_occurs(run, word) for run, value in pairs for word in _words(value)):
+            return "N5", "chosen by no rule that fits every run"
         return "N4", "free text that the model wrote"
     return "N6", "no output contains it, the model worked it out"
+
+
+def is_prose(values: Sequence[str]) -> bool:
+    """Whether most of the texts have four words or more."""
+    return sum(len(_words(value)) >= 4 for value in values) * 2 > len(values)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]{2,}", text)
 
 
 def _occurs(run: Run, value: str) -> bool:
@@ -154,21 +164,23 @@ def _occurs(run: Run, value: str) -> bool:
 
 
 def read_texts(run: Run) -> list[str]:
-    return [one.output for one in run.operations if one.output and not one.is_effect]
+    return [
+        one.output
+        for one in run.operations
+        if one.output and not one.is_effect and one.opaque not in HIDDEN
+    ]
 
 
 def _opaque(runs: Sequence[Run], values: Sequence[str]) -> bool:
     """Whether in most runs the value can only have come from something that may be no source."""
     hits = 0
     for run, value in zip(runs, values, strict=False):
-        hidden = [
-            one for one in run.operations if one.opaque in ("summarised", "truncated", "binary")
-        ]
-        clear = [one for one in run.operations if not one.opaque]
-        if any(value in one.output for one in hidden) and not any(
-            value in one.output for one in clear
-        ):
-            hits += 1
+        hidden = [one.output for one in run.operations if one.opaque in HIDDEN]
+        clear = [one.output for one in run.operations if not one.opaque]
+        told = re.findall(r"[^\W_]{2,}", value) or [value]
+        there, here = (any(all(part in text for part in told) for text in texts)
+                       for texts in (hidden, clear))  # fmt: skip
+        hits += there and not here
     return hits * 2 > len(runs)
 
 
