@@ -116,6 +116,7 @@ def _scripts() -> list[Finding]:
 
 
 def _agents() -> list[Finding]:
+    from cockpit.agents.channels.plan import BY_AGENT
     from cockpit.agents.registry import chosen
 
     findings = []
@@ -125,7 +126,9 @@ def _agents() -> list[Finding]:
         if there:
             count = sum(1 for root in there for _ in adapter.sources(root))
             places = ", ".join(map(str, there))
-            findings.append(Finding(adapter.name, "ok", f"{count:,} transcripts in {places}"))
+            driven = f"; headless runs by {BY_AGENT[adapter.name]}" if adapter.name in BY_AGENT else ""
+            text = f"{count:,} transcripts in {places}{driven}"
+            findings.append(Finding(adapter.name, "ok", text))
         else:
             places = ", ".join(map(str, roots)) or "no fixed place"
             findings.append(

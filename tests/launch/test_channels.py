@@ -88,7 +88,16 @@ def test_what_was_given_is_passed_on_and_the_plain_command_is_kept(plan):
     found = plan("claude -p hi --model m --add-dir a b --permission-mode plan")
     assert {"--model", "m", "--add-dir", "a", "b", "--permission-mode", "plan"} <= set(found.argv)
     assert "hi" not in found.argv
-    assert found.plain[-8:] == tuple(["hi", "--model", "m", "--add-dir", "a", "b", "--permission-mode", "plan"])
+    assert found.plain[-8:] == (
+        "hi",
+        "--model",
+        "m",
+        "--add-dir",
+        "a",
+        "b",
+        "--permission-mode",
+        "plan",
+    )
     assert found.argv.count("--settings") == found.argv.count("--session-id") == 1
 
 

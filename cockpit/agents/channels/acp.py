@@ -27,6 +27,8 @@ from cockpit.agents.channels.rpc import Params, Rpc
 
 VERSION = 1
 END_SECONDS = 5.0
+HASTY_SECONDS = 0.3
+"""So long an interrupted agent may take to leave at the end of its input."""
 TOOLS = {"execute": "Bash", "edit": "Edit", "delete": "Delete", "move": "Move", "fetch": "WebFetch"}
 """What the rules call the kinds of tools."""
 Answer = tuple[bool | None, str]
@@ -64,7 +66,7 @@ class AgentClient:
             return self._failed(error)
         finally:
             self._settle()
-            await self._child.end(END_SECONDS)
+            await self._child.end(HASTY_SECONDS if self._is_interrupted else END_SECONDS)
             await listening
 
     async def say(self, text: str) -> Delivery:

@@ -9,6 +9,14 @@ Piped = Literal["", "below", "tagged", "above"]
 """Where what is piped in stands: below the prompt, below it between `<stdin>` tags, above it."""
 Kind = Literal["stream-json", "app-server", "serve", "acp"]
 
+BY_AGENT: Mapping[str, Kind] = {
+    "claude-code": "stream-json",
+    "codex": "app-server",
+    "opencode": "serve",
+    "gemini": "acp",
+}
+"""The protocol that each agent's headless command is driven by."""
+
 
 class Plan(Struct, frozen=True, omit_defaults=True):
     """A headless command, and the same work over the agent's own protocol.

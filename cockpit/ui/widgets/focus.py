@@ -278,6 +278,8 @@ def _facts(view: View) -> Lined:
     held = AUTHORITIES[run.authority] + (
         f", pid {run.pid}" if run.pid and not run.process_gone else ""
     )
+    if run.channel:
+        held += f", by {text.safe(run.channel)}"
     more = f"· {text.tokens(run.tokens.total)} tokens"
     if run.child_nano:
         more = f"+{text.money(run.child_nano)} sub-agents"
