@@ -70,6 +70,15 @@ def _named(node: ast.AST) -> str:
     return ""
 
 
+def left_open(trials: Sequence[Trial], run: str) -> str:
+    """Why a mended script mends nothing: it still leaves this run, the newest, to the agent."""
+    answered = [trial for trial in trials if trial.gate == "V1" and trial.run == run]
+    if any(trial.passed and not trial.detail for trial in answered):
+        return ""
+    told = next((trial.detail for trial in answered if trial.detail), "it was not tried on it")
+    return f"it does not do {run}: {told}"
+
+
 def named_source(reason: str, script: Script) -> str:
     """The source that a drift names, of those the script reads; empty when it names none.
 

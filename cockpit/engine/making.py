@@ -185,31 +185,30 @@ class Making:
 
     async def _mended(self, entry: Entry, broken: Script, reason: str, since: int) -> Entry:
         every = await self.traces(entry.evidence)
-        made, trials = await self._tried(entry.task, repair.speaking(every, entry.superseded))
+        made, trials, against = await self._tried(entry.task, every, entry.superseded)
         nano = made.nano
-        if made.script is None or life.why_not(trials):
-            before = [trace.run for trace in every if trace.began < since]
-            if before and repair.named_source(reason, broken):
-                older = tuple(dict.fromkeys((*entry.superseded, *before)))
-                fresh = repair.speaking(every, older)
-                if len(fresh) >= ENOUGH:
-                    entry = replace(entry, superseded=older)
-                    made, trials = await self._tried(entry.task, fresh)
-                    nano += made.nano
+        older = _older(every, since, entry.superseded) if against else ()
+        if older and repair.named_source(reason, broken):
+            entry = replace(entry, superseded=older)
+            made, trials, against = await self._tried(entry.task, every, older)
+            nano += made.nano
         if nano:
             await self._scripts.paid(entry.name, Cost(self._now(), "repair", nano))
-        if made.script is None:
-            why = made.refusal.reason if made.refusal else "nothing compiles"
-            return await self._given_up(entry, f"{reason}; no repair yet: {why}")
-        if life.why_not(trials):
-            return await self._given_up(entry, f"{reason}; no repair yet: {life.why_not(trials)}")
+        if made.script is None or against:
+            return await self._given_up(entry, f"{reason}; no repair yet: {against}")
         return await self._applied(entry, broken, made.script, trials, reason)
 
-    async def _tried(self, task: str, traces: Sequence[Trace]) -> tuple[Made, tuple[Trial, ...]]:
+    async def _tried(
+        self, task: str, every: Sequence[Trace], superseded: Sequence[str]
+    ) -> tuple[Made, tuple[Trial, ...], str]:
+        """A script of what still speaks, what the gates say, and what is against it."""
+        traces = repair.speaking(every, superseded)
         made = await asyncio.to_thread(self._maker.make, task, traces, repair.REPAIR)
         if made.script is None:
-            return made, ()
-        return made, await asyncio.to_thread(self._maker.prove, made.script, traces)
+            return made, (), made.refusal.reason if made.refusal else "nothing compiles"
+        trials = await asyncio.to_thread(self._maker.prove, made.script, traces)
+        newest = max(traces, key=lambda trace: trace.began).run
+        return made, trials, life.why_not(trials) or repair.left_open(trials, newest)
 
     async def _applied(
         self, entry: Entry, broken: Script, script: Script, trials: Sequence[Trial], reason: str
@@ -227,6 +226,13 @@ class Making:
     async def _given_up(self, entry: Entry, why: str) -> Entry:
         after = life.beyond_repair(entry.life, one_line(why, 400))
         return await self._scripts.put(replace(entry, life=after), by="repair")
+
+
+def _older(every: Sequence[Trace], since: int, superseded: Sequence[str]) -> tuple[str, ...]:
+    """What is put aside when the world of before `since` is gone; nothing while too little is left."""
+    before = [trace.run for trace in every if trace.began < since]
+    older = tuple(dict.fromkeys((*superseded, *before)))
+    return older if before and len(repair.speaking(every, older)) >= ENOUGH else ()
 
 
 def paid(traces: Iterable[Trace]) -> dict[str, int]:

@@ -2,7 +2,14 @@
 
 from msgspec.structs import replace
 
-from cockpit.architect.repair import is_learning, named_source, review, speaking, synthesis
+from cockpit.architect.repair import (
+    is_learning,
+    left_open,
+    named_source,
+    review,
+    speaking,
+    synthesis,
+)
 from cockpit.core.script import Capabilities, Script, Trial
 from cockpit.core.trace import Trace
 
@@ -62,6 +69,13 @@ def test_only_trusted_runs_that_ended_well_teach():
 def test_a_drift_that_only_wants_one_more_example():
     assert is_learning("one more example is needed: '2026-12' is not '2026-11'")
     assert not is_learning("pages has 8 rows, not 1 to 4")
+
+
+def test_a_script_that_leaves_the_newest_run_to_the_agent_mends_nothing():
+    left = (Trial("V1", "old", True), Trial("V1", "new", True, "left to the agent: 40 rows"))
+    assert left_open(left, "new") == "it does not do new: left to the agent: 40 rows"
+    assert left_open(left, "old") == ""
+    assert "not tried" in left_open((), "new")
 
 
 def test_making_costs_at_most_three_runs_or_half_a_dollar():

@@ -99,7 +99,7 @@ class House:
 
     def prove(self, wanted, traces):
         self.proven.append((wanted.content, [trace.run for trace in traces]))
-        return self.trials
+        return (*self.trials, *(Trial("V1", trace.run, True) for trace in traces))
 
     # the evidence
 

@@ -13,6 +13,7 @@ from cockpit.core.script import GATES, Capabilities, Refusal, Trial
 from cockpit.core.shelf import Entry
 from cockpit.engine.api import RequestError
 from cockpit.engine.client import EngineError
+from cockpit.engine.making import Made
 from cockpit.journal.shelf import entered
 from cockpit.journal.store import Journal
 from tests.engine.machine import Machine, asked
@@ -434,3 +435,27 @@ async def test_an_engine_that_starts_knows_the_shelf():
             await asked(machine, "script", action="sing")
     finally:
         machine.end()
+
+
+async def test_when_its_world_is_gone_three_new_runs_teach_anew(house):
+    """The drift names the file that changed: what was seen of the old one no longer counts."""
+    await house.adopted()
+    anew = script(WIDER)
+
+    def make(task, traces, most):
+        old = [trace for trace in traces if not trace.run.startswith("new")]
+        return Made(refusal=Refusal("N7", "two worlds")) if old else Made(anew)
+
+    house.make = make
+    house.visits("another form")
+    await house.ask("run")
+    life = replace(house.entry.life, reason="drift: data/* is another")
+    await house.scripts.put(replace(house.entry, life=life))
+    for number in range(3):
+        house.now += DAY
+        house.worked(f"new-{number}", f"{number}k")
+        await house.heard(f"new-{number}")
+        assert house.stage == ("active" if number == 2 else "quarantined")
+    assert set(house.entry.superseded) == {"old-0", "old-1", "old-2"} | {
+        f"beside-{number}" for number in range(3)
+    }
