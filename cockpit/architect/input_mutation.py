@@ -27,6 +27,8 @@ LOGIN = (
     b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1>"
     b"<form method=post><input name=user><input name=password type=password></form></body></html>\n"
 )
+RARE = ("emptied", "nought", "one", "one row of")
+"""Changes that are none where a run met nothing or a single one of a thing."""
 LEAVES = 24
 """So many values of one document are tried one by one."""
 
@@ -48,7 +50,7 @@ class Change(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What the runs already met, so that it is no surprise: empty lists and texts, 0 and 1, failing hosts.
+    """What the runs already met, so that it is no surprise: empty or single rows, no text, 0 or 1, failing hosts.
 
     `fresh` are the places in documents that named the day of the run in every run, `always` the files
     (masked) that every run found.
@@ -172,6 +174,7 @@ def documents(told: Json, day: date, known: Known) -> Iterator[Change]:
     """Another document in place of this one."""
     yield Change("wrapped", _json({"data": told}))
     yield Change("error instead", _json({"error": "rate limited", "status": 429}))
+    yield from _recounted(told, known)
     for path in list(_paths(told))[:LEAVES]:
         value = _at(told, path)
         name = dotted(path)
@@ -179,9 +182,27 @@ def documents(told: Json, day: date, known: Known) -> Iterator[Change]:
             yield Change(f"renamed {name}", _json(_put(told, path, value, rename=True)))
         yield Change(f"null {name}", _json(_put(told, path, None)))
         for what, other in _others(value, day, fresh=name in known.fresh):
-            if name not in known.empty or what not in ("emptied", "nought", "one"):
+            if name not in known.empty or what not in RARE:
                 body = _json(_put(told, path, other))
                 yield Change(f"{what} {name}", body, strict=what == "stale")
+
+
+def _recounted(told: Json, known: Known) -> Iterator[Change]:
+    """Fewer rows than ever, and the numbers that count them say so too."""
+    for path in list(_paths(told)):
+        rows = _at(told, path)
+        if not isinstance(rows, list) or len(rows) < 2 or dotted(path) in known.empty:
+            continue
+        counts = [other for other in _paths(told) if _is_count(_at(told, other), len(rows))]
+        for kept in (0, 1) if counts else ():
+            other = _put(told, path, rows[:kept])
+            for count in counts:
+                other = _put(other, count, kept)
+            yield Change(f"{kept} rows of {dotted(path)}, counted,", _json(other))
+
+
+def _is_count(value: Json, length: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value == length
 
 
 def _json(told: Json) -> bytes:
@@ -204,6 +225,8 @@ def _others(value: Json, day: date, *, fresh: bool) -> Iterator[tuple[str, Json]
                 yield "one", 1
         case list() if value:
             yield "emptied", []
+            if len(value) > 1:
+                yield "one row of", value[:1]
         case str() if fresh:
             stale = (day - timedelta(days=7)).isoformat()
             yield "stale", value.replace(day.isoformat(), stale)
@@ -255,7 +278,7 @@ def known(traces: Sequence[Trace], days: Sequence[date], blobs: Blobs) -> Known:
         empty |= {"" for body in bodies if not body}
         told = [one for one in map(_document, bodies) if one is not None]
         places = [(dotted(path), _at(one, path)) for one in told for path in _paths(one)]
-        empty |= {name for name, value in places if value in ([], "", 0, 1)}
+        empty |= {name for name, value in places if value in ([], "", 0, 1) or _short(value)}
         dates = [(name, value) for name, value in places if _begins_with_date(value)]
         stale = {name for name, value in dates if not value.startswith(day.isoformat())}
         fresh.append({name for name, _ in dates} - stale)
@@ -265,6 +288,10 @@ def known(traces: Sequence[Trace], days: Sequence[date], blobs: Blobs) -> Known:
         fresh=frozenset(set.intersection(*fresh) if fresh else set()),
         always=frozenset(set.intersection(*files) if files else set()),
     )
+
+
+def _short(value: Json) -> bool:
+    return isinstance(value, list) and len(value) == 1
 
 
 def _document(body: bytes) -> Json:

@@ -372,18 +372,31 @@ def _said(value: object) -> str:
 def _dated(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> Iterator[str]:
     """Constants that may be words for the time of the runs, and that no guard looks after."""
     common = calendar_words.in_common([run_day(trace) for trace in traces])
-    guarded = {
-        token
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GUARDS
-        for text in _strings(node)
-        for token in calendar_words.tokens(text)
-    }
+    guarded = _guarded(tree)
     for node in _results(tree):
         if isinstance(node.value, str) and _in_body(node, script):
             for token in calendar_words.tokens(node.value):
                 if token in common - guarded:
                     yield f"{token!r} may be a word for the time of the runs, and nothing checks it"
+
+
+def _guarded(tree: ast.Module) -> set[str]:
+    """Words that a guard compares with something: only one of its arguments has them, and not its reason."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in GUARDS
+        ):
+            each = [
+                {one for text in _strings(part) for one in calendar_words.tokens(text)}
+                for part in node.args[: max(1, len(node.args) - 1)]
+            ]
+            found |= {
+                one for words in each for one in words if sum(one in others for others in each) == 1
+            }
+    return found
 
 
 def _results(tree: ast.Module) -> Iterator[ast.Constant]:

@@ -109,14 +109,7 @@ def judge(
     scenes = [live(made, one, blobs) for one in recorded.later]
     for one in play(scenes, blobs, sandbox):
         note(row, row.later, made, one, told[one.name], "later")
-    trials = verify(
-        made,
-        traces,
-        blobs,
-        sandbox,
-        lambda some: compile_task(family.name, some, blobs),
-        arguments=arguments,
-    )
+    trials = gates(family.name, made, traces, blobs, sandbox)
     failing = [one for one in trials if not one.passed]
     row.gates = (
         "; ".join(f"{one.gate} {one.run}: {one.detail}"[:160] for one in failing[:2]) or "all"
@@ -136,8 +129,27 @@ def folds(
         else:
             scripts[held.trace.run] = made
             scenes.append(live(made, held, blobs))
+    traces = recorded.traces
     for one in play(scenes, blobs, sandbox):
-        note(row, row.folds, scripts[one.name], one, told[one.name], "fold")
+        script = scripts[one.name]
+        note(row, row.folds, script, one, told[one.name], "fold")
+        if outcome(script, one, told[one.name]).startswith("WRONG"):
+            gated(row, script, [trace for trace in traces if trace.run != one.name], blobs, sandbox)
+
+
+def gated(row: Row, script: Script, traces: list, blobs: Blobs, sandbox: Sandbox) -> None:
+    """Whether a script that is wrong in a fold would have been adopted: that is what counts."""
+    failing = [one for one in gates(row.name, script, traces, blobs, sandbox) if not one.passed]
+    row.folds["WRONG"] -= 1
+    row.folds["WRONG" if not failing else "caught by a gate"] += 1
+    row.wrong += [f"  {one.gate} {one.run}: {one.detail}"[:200] for one in failing[:2]]
+
+
+def gates(name: str, script: Script, traces: list, blobs: Blobs, sandbox: Sandbox):
+    def again(some):
+        return compile_task(name, some, blobs)
+
+    return verify(script, traces, blobs, sandbox, again, arguments=arguments)
 
 
 def note(
