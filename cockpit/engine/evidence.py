@@ -9,9 +9,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import tzinfo
 from functools import partial
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from cockpit.core.text import clean, one_line
 from cockpit.core.trace import Fetch, Step, Trace, Tree, World
 from cockpit.engine.fetches import prints_the_body
 from cockpit.engine.reins import Ended
+from cockpit.engine.retention import Retention
 from cockpit.engine.testimony import (
     VALUE_LIMIT,
     date,
@@ -53,7 +54,6 @@ from cockpit.journal.store import Journal
 STORY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """A transcript is found and joined to its run a moment after the run's end."""
 CLOSE_SECONDS = 5.0
-HOUR_SECONDS = 3_600.0
 LATE = "the run changed its workspace before that had been looked at"
 GONE_ON = "the run went on after an end: what happened to its workspace in between is not known"
 KEPT_ENVIRONMENT = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "SHELL")
@@ -105,13 +105,16 @@ class Witness:
         self._zone = zone_name(zone)
         self._run = run
         self._story = story
-        self._record = record
         self._now = now
         self._done = done
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, "evidence")
         self._closing = asyncio.Event()
+        self._bytes: dict[str, int] = {}
+        self._retention = Retention(
+            settings=settings, journal=journal, blobs=self._blobs, record=record, now=now
+        )
         self._small: asyncio.Task[None] | None = None
 
     # --- a run begins
@@ -135,7 +138,9 @@ class Witness:
     def _look(self, live: _Live) -> None:
         """The workspace before; of a run that goes on, what was known of it."""
         live.known = self._row(live.run)
-        live.before = self._workspaces.take(live.wish.cwd, live.redactor, began=live.began_ns)
+        self._bytes[live.run] = live.known.bytes if live.known else 0
+        with self._counted(live.run):
+            live.before = self._workspaces.take(live.wish.cwd, live.redactor, began=live.began_ns)
         live.looked_ns = time.time_ns()
 
     def _hear(self, live: _Live, dialect: DialectName, body: bytes) -> None:
@@ -173,7 +178,8 @@ class Witness:
             return begun
         redactor = live.redactor if live else Redactor(known_secrets(os.environ))
         since = live.began_ns if live else begun.began * 1_000_000
-        after = self._workspaces.take(begun.world.root, redactor, changed_since=since)
+        with self._counted(run):
+            after = self._workspaces.take(begun.world.root, redactor, changed_since=since)
         distrusted = begun.distrusted or (GONE_ON if row is not None and row.ended else "")
         return replace(begun, world=replace(begun.world, after=after), distrusted=distrusted)
 
@@ -226,7 +232,8 @@ class Witness:
             final = replace(final, distrusted=final.distrusted or LATE)
         named = variables(final.steps, live.wish.environment) if live else {}
         world = replace(world, environment={**world.environment, **named})
-        world = replace(world, fetches=self._fetches(replace(final, world=world)))
+        with self._counted(trace.run):
+            world = replace(world, fetches=self._fetches(replace(final, world=world)))
         return replace(final, world=world)
 
     def _fetches(self, trace: Trace) -> tuple[Fetch, ...]:
@@ -270,13 +277,25 @@ class Witness:
         )
 
     async def _keep(self, trace: Trace, *, ended: int | None) -> None:
-        added = self._blobs.added
-        body = await self._in_thread(evidence.put, self._blobs, trace)
+        body = await self._in_thread(self._put, trace)
         row = Row(
             run=trace.run, agent=trace.agent, project=trace.project, began=trace.began,
-            ended=ended, bytes=self._blobs.added - added, body=body,
+            ended=ended, bytes=self._bytes.get(trace.run, 0), body=body,
         )  # fmt: skip
+        if ended is not None:
+            self._bytes.pop(trace.run, None)
         await asyncio.wrap_future(self._journal.write([traces.kept(row)], awaited=False))
+
+    def _put(self, trace: Trace) -> str:
+        with self._counted(trace.run):
+            return evidence.put(self._blobs, trace)
+
+    @contextmanager
+    def _counted(self, run: str) -> Iterator[None]:
+        """What is written meanwhile is the run's: all of it happens in one thread."""
+        before = self._blobs.added
+        yield
+        self._bytes[run] = self._bytes.get(run, 0) + self._blobs.added - before
 
     def _row(self, run: str) -> Row | None:
         with Evidence.reading(paths.journal_file(), self._blobs) as kept:
@@ -295,7 +314,7 @@ class Witness:
         """Takes up what a former engine left: ends of runs that are over, and contents too old."""
         if self.settings.on:
             self._go(self._recover(frozenset(live)))
-        self._small = asyncio.create_task(self._keep_small())
+        self._small = asyncio.create_task(self._retention.keep_small())
 
     async def _recover(self, live: frozenset[str]) -> None:
         rows = await self._in_thread(self._unfinished)
@@ -309,28 +328,6 @@ class Witness:
     def _unfinished(self) -> list[Row]:
         with Evidence.reading(paths.journal_file(), self._blobs) as kept:
             return [row for row in kept.rows() if row.ended is None and row.body] if kept else []
-
-    async def _keep_small(self) -> None:
-        while True:
-            gone = await self._in_thread(self._outlived)
-            if gone:
-                await asyncio.wrap_future(self._journal.write([traces.kept(row) for row in gone]))
-                await self._in_thread(self._sweep)
-                text = f"evidence of {len(gone)} runs was let go: {gone[-1].gone}"
-                self._record(e.NoticeGiven(run="", at=self._now(), text=text))
-            await asyncio.sleep(HOUR_SECONDS)
-
-    def _outlived(self) -> list[Row]:
-        with Evidence.reading(paths.journal_file(), self._blobs) as kept:
-            rows = kept.rows() if kept else []
-        return evidence.outlived(
-            rows, self.settings, self._blobs.size() if rows else 0, self._now()
-        )
-
-    def _sweep(self) -> None:
-        with Evidence.reading(paths.journal_file(), self._blobs) as kept:
-            named = evidence.named(self._blobs, kept.rows()) if kept else set()
-        self._blobs.sweep(named)
 
     async def close(self) -> None:
         """What is being written is finished; whose story was not told yet, the next engine tells."""

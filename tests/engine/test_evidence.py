@@ -90,6 +90,7 @@ def test_workspace_tool_calls_fetches_and_outcome(place):
     place.do(AGENT + TOOLS)
     trace = place.trace()
     assert (trace.outcome, trace.agent, trace.distrusted) == ("done", "generic", "")
+    assert place.rows()[0].bytes == place.blobs.size()
     assert trace.task == "visits"
     assert trace.nano
     assert [(step.tool, step.ok, step.opaque) for step in trace.steps] == [
