@@ -110,13 +110,17 @@ def parted(shown: str) -> tuple[str, str, str]:
 
 def _number(value: Any) -> Any:
     """The number that a value is or shows, None where there is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
+    kind = type(value)
+    if kind is int or kind is float:
         return value
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(?:\.\d{1,12})?", value):
-        return float(value) if "." in value else int(value)
-    return None
+    return _number_of(value) if kind is str else None
+
+
+@lru_cache(65_536)
+def _number_of(text: str) -> int | float | None:
+    if re.fullmatch(r"-?\d{1,15}(?:\.\d{1,12})?", text) is None:
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def _numeric(shown: str, spec: str, scale: Callable[[Any], Any], cost: float) -> Form:

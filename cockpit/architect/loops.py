@@ -195,16 +195,27 @@ def _fitting(rows: Rows, laid: Template, at: int, counts: list[int]) -> list[Cel
 
 
 def _having(rows: Rows, texts: tuple[str, ...], counts: list[int]) -> Iterator[Cell]:
+    wanted: list[tuple[int, set[str]]] = []
+    at = 0
+    for run, count in enumerate(counts):
+        if count:
+            wanted.append((run, set(texts[at : at + count])))
+        at += count
     for form in forms_for(texts):
-        for code, get in rows.fields.items():
-            at = 0
-            for each, count in zip(rows.rows, counts, strict=True):
-                wanted = set(texts[at : at + count])
-                at += count
-                if wanted and not wanted <= {form.write(get(row)) for row in each}:
-                    break
-            else:
+        for code in rows.fields:
+            if all(some <= _written(rows, code, form, run) for run, some in wanted):
                 yield Cell(code, form, texts)
+
+
+def _written(rows: Rows, code: str, form: Form, run: int) -> frozenset[str | None]:
+    """All that a field says in a run, in a form; remembered, as every gap asks for it."""
+    key = (code, form.shown, run)
+    found = rows.seen.get(key)
+    if found is None:
+        get = rows.fields[code]
+        found = frozenset(form.write(get(row)) for row in rows.rows[run])
+        rows.seen[key] = found
+    return found
 
 
 def _mapped(rows: Rows, lines: Sequence[Sequence[str]], cells: list[Cell]) -> Taken | None:

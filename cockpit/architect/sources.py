@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from cockpit.architect.align import Template, template
 from cockpit.architect.expressions import Expression, Use
 
 Reading = Literal["data", "table", "tabbed", "text", "names", "each"]
+_SHOWN = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
 MOST_ROWS = 5_000
 MOST_KEYS = 80
 DEEPEST = 5
@@ -49,6 +51,8 @@ class Rows(Struct, frozen=True):
     place: Use = ()
     keys: dict[str, str] = {}
     """The plain key behind a field's code, where there is one."""
+    seen: dict[tuple[str, str, int], frozenset[str | None]] = {}
+    """What fields say in a form, once somebody asked; no part of what the list is."""
 
 
 def slot(
@@ -415,7 +419,12 @@ def _ended(text: str) -> bool:
 
 
 def _column(mark: str | None, at: int) -> Callable[[Any], Any]:
-    return lambda row: prelude.field(row, mark, at)
+    return lambda row: _field_of(row, mark, at)
+
+
+@lru_cache(65_536)
+def _field_of(row: str, mark: str | None, at: int) -> str:
+    return prelude.field(row, mark, at)
 
 
 # -- what rows come to ------------------------------------------------------------------------
@@ -437,13 +446,17 @@ def amounts(rows: Rows, *, hints: Iterable[str] = ()) -> Iterator[Expression]:
 
 
 def _figure(value: Any) -> int | float | None:
-    if isinstance(value, bool) or value is None:
+    kind = type(value)
+    if kind is int or kind is float:
+        return value  # type: ignore[no-any-return]
+    return _figure_of(value) if kind is str else None
+
+
+@lru_cache(65_536)
+def _figure_of(text: str) -> int | float | None:
+    if _SHOWN.fullmatch(text) is None:
         return None
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(?:\.\d{1,9})?", value):
-        return float(value) if "." in value else int(value)
-    return None
+    return float(text) if "." in text else int(text)
 
 
 def _sums(

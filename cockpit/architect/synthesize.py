@@ -129,8 +129,8 @@ def _case(task_id: str, traces: Sequence[Trace], blobs: Blobs) -> Case | Refusal
         return error.refusal
     together = tuple(" ".join(parts) for parts in zip(*openings.texts.values(), strict=True))
     for name, texts in [*openings.texts.items(), *([("all holes", together)] if together else [])]:
-        error = OpenHoleError(texts, openings.contexts.get(name, name))
-        refusal = refusals.open_hole(error, shown)
+        unexplained = OpenHoleError(texts, openings.contexts.get(name, name))
+        refusal = refusals.open_hole(unexplained, shown)
         if refusal.code not in OPEN:
             return refusal
     if not openings.texts:
