@@ -145,6 +145,7 @@ class Engine:
             begin=self._helm.orders.begin,
             tasks=self._repeating.known,
             told=tasks.trace,
+            run=lambda run: self._publisher.fleet.runs.get(run),
             alive=lambda run: self._helm.held(run) is not None,
             now=now,
         )

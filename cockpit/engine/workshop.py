@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cockpit.core.events import Event
+from cockpit.core.fleet import Run
 from cockpit.core.script import Task
 from cockpit.core.shelf import Wish
 from cockpit.core.trace import Trace
 from cockpit.engine.api import Answer
+from cockpit.engine.architects import Architects
 from cockpit.engine.archive import Archive
 from cockpit.engine.compiling import Compiler
 from cockpit.engine.making import Making
@@ -31,8 +33,8 @@ class Workshop:
     """Belongs to the engine's event loop. `bench` is where scripts run.
 
     `publish` shows events that are in the journal, `begin` starts a governed run. `tasks` looks for
-    repeats, `told` reads a run's transcript; both are called in threads; `alive` knows
-    whether an agent still works.
+    repeats, `told` reads a run's transcript; both are called in threads; `run` is what is
+    known of a run, `alive` whether its agent still works.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Workshop:
         begin: Callable[[Wanted], Awaitable[str]],
         tasks: Callable[[], Sequence[Task]],
         told: Callable[[str], Trace | None],
+        run: Callable[[str], Run | None],
         alive: Callable[[str], bool],
         now: Callable[[], int],
     ) -> None:
@@ -54,11 +57,14 @@ class Workshop:
             blobs, secrets=os.environ.get, models=lambda: model_hosts(settings, paths.state())
         )
         self._archive = Archive(journal.engine, blobs, tasks, told)
+        self._architects = Architects(
+            settings.architect, begin=begin, run=run, environment=lambda: dict(os.environ)
+        )
         self._scripts = Scripts(store=Shelf(journal.engine), book=journal, publish=publish, now=now)
         making = Making(
             scripts=self._scripts,
             evidence=self._archive,
-            maker=Compiler(blobs),
+            maker=Compiler(blobs, self._architects.consultation),
             wish=self._archive.wish,
             now=now,
         )
@@ -87,6 +93,7 @@ class Workshop:
     async def start(self) -> None:
         """Takes up what a former engine left; what holds scripts here is found out meanwhile."""
         await self._occurrences.start()
+        self._architects.start()
         self._looking = asyncio.create_task(asyncio.to_thread(lambda: self.bench.held))
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from cockpit.core.money import parse_money
 from cockpit.core.quantities import parse_count, parse_duration
 from cockpit.core.rule import Rule
 from cockpit.journal.approval import ApproveSettings
+from cockpit.journal.architect import ArchitectSettings
 from cockpit.journal.keeping import EvidenceSettings
 from cockpit.journal.providers import NAME, ProviderSettings
 
@@ -63,7 +64,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     for, empty for all. `roots`: further directories per agent. `budget`: caps for every run that is
     found, `budgets` for one agent's. `keys`: another key per command id. `providers`: where models
     are, beside those that cockpit knows. `approve`: which tool calls wait for a yes. `evidence`: what
-    is kept of governed runs, and how long.
+    is kept of governed runs, and how long. `architect`: the model that is asked where runs alone do
+    not explain a task; without one nobody is asked.
     """
 
     theme: str = "cockpit"
@@ -83,6 +85,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, ProviderSettings] = {}
     approve: ApproveSettings = ApproveSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    architect: ArchitectSettings = ArchitectSettings()
 
     def budget_for(self, agent: str) -> Budget | None:
         """The caps of a run that nobody capped by hand."""
@@ -134,6 +137,8 @@ def _refuse_unknown(path: Path, text: str, table: dict[str, Any]) -> None:
     parts += _approve_parts(table.get("approve"))
     if isinstance(table.get("evidence"), dict):
         parts.append(("evidence", table["evidence"], EvidenceSettings.__struct_fields__))
+    if isinstance(table.get("architect"), dict):
+        parts.append(("architect", table["architect"], ArchitectSettings.__struct_fields__))
     for prefix, entries, accepted in parts:
         for key in entries:
             if key not in accepted:
