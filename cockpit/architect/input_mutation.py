@@ -27,7 +27,7 @@ LOGIN = (
     b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1>"
     b"<form method=post><input name=user><input name=password type=password></form></body></html>\n"
 )
-RARE = ("emptied", "nought", "one", "one row of")
+RARE = ("emptied", "nought", "one")
 """Changes that are none where a run met nothing or a single one of a thing."""
 LEAVES = 24
 """So many values of one document are tried one by one."""
@@ -225,8 +225,6 @@ def _others(value: Json, day: date, *, fresh: bool) -> Iterator[tuple[str, Json]
                 yield "one", 1
         case list() if value:
             yield "emptied", []
-            if len(value) > 1:
-                yield "one row of", value[:1]
         case str() if fresh:
             stale = (day - timedelta(days=7)).isoformat()
             yield "stale", value.replace(day.isoformat(), stale)

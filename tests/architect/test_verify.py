@@ -223,9 +223,13 @@ def test_a_word_for_the_time_of_the_runs_must_be_guarded(worlds):
     title = body("# Daily report", "# Q1 report")
     assert "'q1' may be a word for the time of the runs" in refused(handmade.report(title), worlds)
     watched = title.replace(
-        "    check(told", "    check(day.month <= 3, 'Q1 is over')\n    check(told", 1
+        "    check(told",
+        "    check(f'Q{(day.month + 2) // 3}' == 'Q1', 'it is over')\n    check(told",
+        1,
     )
     assert "q1" not in refused(handmade.report(watched), worlds)
+    excused = title.replace("    check(told", "    check(True, 'Q1 is over')\n    check(told", 1)
+    assert "'q1' may be a word" in refused(handmade.report(excused), worlds)
 
 
 def test_the_right_ones_have_nothing_against_them(worlds):
