@@ -8,11 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 import pytest
 
+from cockpit.architect.life import why_not
+from cockpit.architect.sandbox import best, why_none
 from cockpit.core.budget import Budget
 from cockpit.demo.mornings import Mornings
 from cockpit.engine.architects import Architects
+from cockpit.engine.compiling import Compiler
 from cockpit.engine.consult import asked, said_in
 from cockpit.journal.architect import ArchitectSettings
+from tests.architect.test_synthesize import DISCOUNTS, GOOD, NO_DISCOUNT, Scripted, answer
+from tests.architect.worlds import Blobs
 
 CENT = 10_000_000
 
@@ -110,3 +115,24 @@ def test_every_wire_is_spoken(monkeypatch):
     assert asked("ollama", "m", "q", 9)[0] == "http://y/api/chat"
     assert said_in("chat", {"choices": [{"message": {"content": "a"}}]}) == "a"
     assert said_in("ollama", {"message": {"content": "b"}}) == "b"
+
+
+class Paid(Scripted):
+    nano = 3 * CENT
+
+
+@pytest.mark.skipif(best() is None, reason=why_none())
+def test_what_a_model_fills_goes_through_the_same_gates():
+    blobs = Blobs()
+    traces = DISCOUNTS.traces(blobs, 8)
+    alone = Compiler(blobs).make("t", traces, Budget())
+    assert alone.refusal.code == "N6"
+    budgets, good = [], Paid(answer(GOOD.replace("total / 100", "total / 10 / 10")))
+    compiler = Compiler(blobs, lambda most: budgets.append(most) or good)
+    made = compiler.make("t", traces, Budget(money=20 * CENT))
+    assert (made.script.tier, made.nano) == (1, 3 * CENT)
+    assert budgets == [Budget(money=20 * CENT)]
+    assert why_not(compiler.prove(made.script, traces)) == ""
+    bad = Compiler(blobs, lambda _: Paid(answer(NO_DISCOUNT))).make("t", traces, Budget())
+    assert bad.script is None
+    assert bad.nano == 3 * CENT

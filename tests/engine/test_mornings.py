@@ -79,7 +79,7 @@ async def test_six_mornings_and_what_came_of_them():
 async def found_and_built(mornings, runs):
     built = json.loads(await mornings.script("build", task=runs[0]))
     sheet = await mornings.sheet(built["name"])
-    assert sheet.row.stage == "verified", sheet.row
+    assert sheet.row.stage == "verified", sheet.row.reason
     assert set(sheet.script.trained) == set(runs)
     assert {gate for row in sheet.matrix for gate in row.trials} == set(GATES)
     assert all(trial.passed for row in sheet.matrix for trial in row.trials.values())
