@@ -93,8 +93,8 @@ def python() -> str:
 def python_files() -> tuple[str, ...]:
     """What that interpreter consists of."""
     library = Path(sys.base_prefix).resolve()
-    prefix = () if str(library) in ("/usr", "/usr/local") else (str(library),)
-    return tuple(dict.fromkeys((python(), os.path.dirname(os.__file__), *prefix)))  # noqa: PTH120
+    prefix = {"/usr": (), "/usr/local": ("/usr/local/lib",)}.get(str(library), (str(library),))
+    return tuple(dict.fromkeys((python(), str(Path(os.__file__).parent), *prefix)))
 
 
 class Sandlock:

@@ -13,7 +13,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -231,6 +231,7 @@ def table(
     *,
     changes: bool = True,
     first: int = 1,
+    tell_row: Callable[[Row], None] = lambda _: None,
     sandbox: Sandbox | None = None,
 ) -> list[Row]:
     sandbox = sandbox or best()
@@ -251,6 +252,7 @@ def table(
                     world_changes(row, adopted, recorded, place / "changed", web, blobs, sandbox)
                 row.seconds = time.monotonic() - began
                 rows.append(row)
+                tell_row(row)
         web.close()
     return rows
 
@@ -295,6 +297,10 @@ def totals(rows: list[Row]) -> str:
     )
 
 
+def show(row: Row) -> None:
+    print(line(row), *row.wrong, sep="\n      ", flush=True)
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("names", nargs="*")
@@ -309,22 +315,18 @@ def main() -> None:
     told = options.parse_args()
     wrong = 0
     for name in ("development", "frozen") if told.set == "both" else (told.set,):
-        sandbox = Bubblewrap() if told.bubblewrap else None
+        shown = name == "development" or told.show_frozen
+        print(f"## {name}", flush=True)
         rows = table(
             SETS[name],
             told.seeds,
             told.names,
             changes=not told.no_changes,
             first=told.first,
-            sandbox=sandbox,
+            sandbox=Bubblewrap() if told.bubblewrap else None,
+            tell_row=show if shown else lambda _: None,
         )
         wrong += sum(row.folds["WRONG"] + row.later["WRONG"] for row in rows)
-        print(f"## {name}: {len(rows)} families x seeds")
-        if name == "development" or told.show_frozen:
-            for row in rows:
-                print(line(row))
-                for words in row.wrong:
-                    print(f"      {words}")
         print(totals(rows), flush=True)
     raise SystemExit(1 if wrong else 0)
 
