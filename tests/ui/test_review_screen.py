@@ -93,7 +93,7 @@ def test_a_failed_gate(snapped):
         )
     ]
     sheet = replace(SHEET, matrix=matrix_of(SCRIPT, [*trials(), *failed]))
-    assert snapped((120, 40), "tab", "j", "j", remote=shelf(sheet=sheet))
+    assert snapped((120, 40), "tab", remote=shelf(sheet=sheet))
 
 
 async def test_purpose_worth_capabilities_guards_and_promises_are_there():
@@ -144,12 +144,12 @@ async def test_several_values_on_a_line_are_stepped_through():
         assert app.screen.program.hole.name == "visits"
 
 
-async def test_the_matrix_tells_of_the_row_under_its_cursor():
+async def test_the_matrix_begins_where_a_gate_was_not_passed_and_tells_of_it():
     failed = Trial("V3", SCRIPT.trained[0], False, "the second run wrote another order of rows")
     matrix = matrix_of(SCRIPT, [*trials(), failed])
     app = screen_on(shelf(sheet=replace(SHEET, matrix=matrix)))
     async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, "tab", "j")
+        await opened(pilot, "tab")
         assert "✖ V3 repeat the second run wrote another order of rows" in words(app)
         assert "✔ V1 replay in the world of each run it makes exactly" in words(app)
         row = next(line for line in written(app) if "t-report-00" in line and "trained" in line)
@@ -220,6 +220,17 @@ async def test_what_cannot_be_done_says_why_not():
             await settled(pilot)
             assert why in written(app)[-1]
         assert {more.get("action") for do, more in remote.asked if do == "script"} == {"show"}
+
+
+async def test_what_a_script_waits_for_stands_first():
+    row = replace(
+        VERIFIED, stage="compiled", needs="a proof: V4 on run-3: an empty list went through"
+    )
+    app = screen_on(Shelf(seeded(3), rows=[row], sheet=replace(SHEET, row=row)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "a")
+        assert facts(app).startswith("It waits for a proof: V4 on run-3")
+        assert "v proves it again" in written(app)[-1]
 
 
 async def test_the_gates_take_their_time_and_their_word_is_shown():

@@ -41,8 +41,13 @@ class Matrix(Listed[MatrixRow]):
         self._room = 1
 
     def show(self, rows: tuple[MatrixRow, ...], says: str) -> None:
-        """Draw this evidence; `says` stands there while there is none."""
+        """Draw this evidence, what speaks against the script first; `says` stands there while there is none."""
         self._says = says
+        if not self.rows:
+            failed = (
+                row.run for row in rows if not all(each.passed for each in row.trials.values())
+            )
+            self.cursor = next(failed, None)
         self.fill(rows)
 
     def key_of(self, row: MatrixRow) -> str:

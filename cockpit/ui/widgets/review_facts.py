@@ -55,6 +55,7 @@ def fact_lines(look: Look, fleet: Fleet | None, width: int, palette: Palette) ->
     promises = [f"{clause.about}: {clause.words}" for clause in script.contract]
     return [
         *_hidden(look, width, palette),
+        *_waits(look, width, palette),
         *_value(look, fleet, width, palette),
         [],
         heading("it may touch, and nothing else", palette),
@@ -78,6 +79,14 @@ def _hidden(look: Look, width: int, palette: Palette) -> Lined:
     lines = "1 line holds" if look.hidden == 1 else f"{look.hidden} lines hold"
     said = f"! {lines} characters that cannot be shown (marked ! beside its number): do not approve what you cannot read"
     return [*paragraph(said, width, palette["stuck"]), []]
+
+
+def _waits(look: Look, width: int, palette: Palette) -> Lined:
+    """What stands between the script and its work, where that is more than a yes."""
+    row = look.sheet.row
+    if not row.needs or (row.stage not in ("compiled", "quarantined") and not row.reason):
+        return []
+    return [*paragraph(f"It waits for {row.needs}", width, palette["asks"]), []]
 
 
 # --- where a value comes from

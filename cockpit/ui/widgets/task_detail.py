@@ -134,7 +134,8 @@ def _candidate(task: Task, width: int, palette: Palette) -> Lined:
     if task.outline:
         lines += [[], *beside_label("a run does", _outline(task, width, palette), palette)]
     then = "builds a script and proves it on these runs; nothing of it acts before you approve it"
-    return [*lines, [], [("  b", palette["key"]), (f" {then}", palette["dim"])]]
+    first, *rest = _kindly(f"  {then}", width - 2, palette)
+    return [*lines, [], [("  b", palette["key"]), (first[0][0][3:], palette["dim"])], *rest]
 
 
 def _outline(task: Task, width: int, palette: Palette) -> Lined:

@@ -20,7 +20,7 @@ from cockpit.ui.widgets.listed import Listed
 from cockpit.ui.widgets.tabs import tab_at, tabs
 
 WIDE, ROOMY = 100, 150
-NAME_AT_LEAST = 22
+NAME_AT_LEAST = 30
 
 
 class Known(Struct, frozen=True):
@@ -87,7 +87,7 @@ COLUMNS = (
     Column("a month", 9, month_of),
     Column("determ.", 7, determinism_of),
 )
-GIVING_WAY = ("agents", "determ.", "a run", "rhythm")
+GIVING_WAY = ("determ.", "agents", "a run", "rhythm")
 
 
 def layout(width: int) -> tuple[int, int, tuple[Column, ...]]:
