@@ -41,7 +41,7 @@ from cockpit.engine.testimony import (
 )
 from cockpit.engine.traces import trace_of
 from cockpit.engine.wanted import Wanted
-from cockpit.engine.workspace import CHANGED, Workspaces
+from cockpit.engine.workspace import CHANGED, Workspaces, is_known
 from cockpit.gateway.governed import Governed
 from cockpit.gateway.wire.dialect import DialectName
 from cockpit.gateway.wire.tool_calls import ToolCall, tool_calls
@@ -177,9 +177,8 @@ class Witness:
         if begun is None or begun.world is None:
             return begun
         redactor = live.redactor if live else Redactor(known_secrets(os.environ))
-        since = live.began_ns if live else begun.began * 1_000_000
         with self._counted(run):
-            after = self._workspaces.take(begun.world.root, redactor, changed_since=since)
+            after = self._workspaces.take(begun.world.root, redactor)
         distrusted = begun.distrusted or (GONE_ON if row is not None and row.ended else "")
         return replace(begun, world=replace(begun.world, after=after), distrusted=distrusted)
 
@@ -226,8 +225,8 @@ class Witness:
             told = replace(trace, steps=steps)
         final = joined(trace, told, self._run(trace.run))
         world = final.world
-        if world is None:
-            return final
+        if world is None or not (is_known(world.before) and is_known(world.after or Tree())):
+            return replace(final, world=None)
         if live is not None and _is_late(final.steps, live):
             final = replace(final, distrusted=final.distrusted or LATE)
         named = variables(final.steps, live.wish.environment) if live else {}

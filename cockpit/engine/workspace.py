@@ -28,6 +28,7 @@ RACY_NS = 2_000_000_000
 """A file that was changed so shortly before it was read may have changed again within one tick."""
 
 CHANGED = "changed while the run began"
+UNKNOWN = "nothing of the workspace was kept"
 
 MADE_ANEW = frozenset((
     "node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", ".cache", ".mypy_cache",
@@ -70,13 +71,11 @@ class Workspaces:
         self._known: dict[tuple[int, int, int, int, int], tuple[str, int]] = {}
         self._lock = Lock()
 
-    def take(
-        self, root: str, redactor: Redactor, *, changed_since: int = 0, began: int = 0
-    ) -> Tree:
+    def take(self, root: str, redactor: Redactor, *, began: int = 0) -> Tree:
         """The tree below `root` as it is now; what was not taken stands in `left_out` with its reason.
 
-        Of a workspace beyond the limits only files changed after `changed_since` (ns) are taken,
-        and none without it. What was changed after `began` (ns) is named there too (`CHANGED`).
+        Of a workspace beyond the limits nothing is taken. What was changed after `began` (ns) is
+        named there too (`CHANGED`).
         """
         refusal = refused(root)
         if refusal:
@@ -86,12 +85,7 @@ class Workspaces:
             left_out[:0] = _changed(str(Path(root).resolve()), found, began)
         reason = _too_much(found)
         if reason:
-            left_out.append(reason)
-            found = [
-                one for one in found if changed_since and one.status.st_ctime_ns > changed_since
-            ]
-            if _too_much(found):
-                found = []
+            return Tree(left_out=(reason,))
         files: dict[str, File] = {}
         for one in found:
             taken = self._read(one, redactor)
@@ -132,15 +126,20 @@ class Workspaces:
             self._known[key] = (digest, size)
 
 
+def is_known(tree: Tree) -> bool:
+    """Whether the workspace was looked at: of one that was not, an absent file means nothing."""
+    return not any(told.endswith(UNKNOWN) for told in tree.left_out)
+
+
 def refused(root: str) -> str:
     """Why no tree of this directory is taken at all; empty when one is."""
     place, home = Path(root).resolve(), Path.home().resolve()
     if not place.is_dir():
-        return f"{root} is no directory"
+        return f"{root} is no directory: {UNKNOWN}"
     if place == home or place in home.parents:
-        return f"{root} holds a home directory: not a workspace"
+        return f"{root} holds a home directory: {UNKNOWN}"
     if place in _SYSTEM:
-        return f"{root} is the system's: not a workspace"
+        return f"{root} is the system's: {UNKNOWN}"
     return ""
 
 
@@ -150,8 +149,7 @@ def _walked(root: str) -> tuple[list[_Found], list[str]]:
     own = {str(each().resolve()) for each in (paths.data, paths.cache, paths.state, paths.config)}
     for looked_at, (entry, inside) in enumerate(_entries(root, left_out, own)):
         if looked_at > LOOKED_AT_LIMIT:
-            left_out.append(f"more than {LOOKED_AT_LIMIT:,} entries")
-            break
+            return [], [f"more than {LOOKED_AT_LIMIT:,} entries: {UNKNOWN}"]
         reason = _unwanted(entry)
         if reason:
             left_out.append(f"{inside}: {reason}")
@@ -231,10 +229,10 @@ def _above(path: str) -> Iterator[str]:
 
 def _too_much(found: list[_Found]) -> str:
     if len(found) > FILES_LIMIT:
-        return f"the workspace: {len(found):,} files are more than {FILES_LIMIT:,}"
+        return f"{len(found):,} files are more than {FILES_LIMIT:,}: {UNKNOWN}"
     size = sum(one.size for one in found)
     if size > BYTES_LIMIT:
-        return f"the workspace: {size // _MB:,} MB are more than {BYTES_LIMIT // _MB}"
+        return f"{size // _MB:,} MB are more than {BYTES_LIMIT // _MB}: {UNKNOWN}"
     return ""
 
 

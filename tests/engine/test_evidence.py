@@ -131,6 +131,17 @@ def test_no_secret_and_no_prompt_of_the_wire_is_written(place):
             assert b"Ichneumon" not in data, path
 
 
+def test_a_run_in_a_home_has_no_world(place):
+    program = place.root / "agent.py"
+    program.write_text(AGENT + TOOLS)
+    (place.home / "gone.txt").write_text("x")
+    place.work = place.home
+    place.do(f"exec(open({str(program)!r}).read())")
+    trace = place.trace()
+    assert trace.world is None
+    assert len(trace.steps) == 3
+
+
 def test_it_can_be_switched_off(place):
     (place.cockpit_home / "config").mkdir(parents=True)
     (place.cockpit_home / "config" / "settings.toml").write_text("[evidence]\non = false\n")
