@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 REQUEST_LIMIT = 1024 * 1024
 SEND_SECONDS = 10.0
 END = "end"
+ASKS = "approve"
+"""An agent's hook or driver asks this: whoever does is no part of cockpit that a stop would spare."""
 
 
 class RequestError(Exception):
@@ -95,6 +97,9 @@ class Server:
             await _refuse(writer, 0, str(error))
             return
         number = request["id"] if isinstance(request.get("id"), int) else 0
+        asking = asyncio.current_task()
+        if request.get("do") == ASKS and asking is not None:
+            self._connections[asking] = 0
         if request.get("do") == END:
             if number in working:
                 working[number].cancel()

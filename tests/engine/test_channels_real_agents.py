@@ -46,8 +46,13 @@ def ended_stream(station):
     return [one for one in station.served() if one["cancelled"]][-1]["ended"]
 
 
-@pytest.mark.parametrize("agent", CHANNELS)
-@pytest.mark.parametrize("prompt", ["[[slow]] tell me all", "[[sleep]] build it"])
+@pytest.mark.parametrize(
+    ("agent", "prompt"),
+    [
+        *((agent, "[[slow]] tell me all") for agent in WORDS),
+        *((agent, "[[sleep]] build it") for agent in CHANNELS),
+    ],
+)
 def test_an_interrupt_is_the_agents_own(station, agent, prompt):
     run = station.begin_agent(agent, prompt)
     station.begun()

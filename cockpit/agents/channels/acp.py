@@ -74,6 +74,8 @@ class AgentClient:
 
     async def interrupt(self) -> None:
         self._child.is_disturbed = True
+        if self._over.done():
+            return
         if not self._is_at_work:
             raise ChannelError("no turn is under way")
         self._is_interrupted = True

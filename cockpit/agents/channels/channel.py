@@ -56,7 +56,7 @@ class Channel(Protocol):
         ...
 
     async def interrupt(self) -> None:
-        """Ends the turn and what it started; the agent has confirmed that when this returns.
+        """Ends the turn and what it started; when this returns the agent has confirmed it, or was done.
 
         Raises:
             ChannelError: when it did not.

@@ -50,7 +50,7 @@ class ClaudeStream:
         self._printer = printer
         self._words: dict[str, _Word] = {}
         self._interrupts: dict[str, asyncio.Future[object]] = {}
-        self._is_at_work = False
+        self._is_at_work = self._has_ended = False
 
     async def work(self) -> int:
         self._tell(self._plan.prompt, str(uuid.uuid4()))
@@ -79,6 +79,8 @@ class ClaudeStream:
 
     async def interrupt(self) -> None:
         self._child.is_disturbed = True
+        if self._has_ended:
+            return
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._interrupts[self._ask("interrupt")] = done
         await acknowledged(done)
@@ -138,7 +140,7 @@ class ClaudeStream:
         """A turn ended; the input stays open while a word waits for the next one."""
         self._printer.say(_told(message))
         if all(word.delivered.done() for word in self._words.values()):
-            self._is_at_work = False
+            self._is_at_work, self._has_ended = False, True
             self._child.end_input()
 
     def _over(self, why: str) -> None:

@@ -73,6 +73,8 @@ class CodexServer:
 
     async def interrupt(self) -> None:
         self._child.is_disturbed = True
+        if self._over.done():
+            return
         if not self._turn:
             raise ChannelError("no turn is under way")
         self._is_interrupted = True

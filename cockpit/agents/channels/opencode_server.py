@@ -99,6 +99,8 @@ class OpenCodeServer:
 
     async def interrupt(self) -> None:
         self._child.is_disturbed = True
+        if self._over.done():
+            return
         if not self._is_at_work:
             raise ChannelError("no turn is under way")
         await acknowledged(asyncio.ensure_future(self._post(f"/session/{self._session}/abort")))
