@@ -12,7 +12,7 @@ from cockpit.architect.blobs import Blobs
 from cockpit.architect.capabilities import capabilities, pattern
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source, hints, numbers, sources
-from cockpit.architect.expressions import Openings, Pool
+from cockpit.architect.expressions import Openings, Pool, parts_of_years
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
 from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
@@ -74,7 +74,7 @@ def built(
         RefusedError: where the answer is no whatever the values.
     """
     days = [run.day for run in runs]
-    pool = Pool(days)
+    pool = Pool(days, parts_of_years(days))
     read = sources(runs, pool, blobs)
     words = hints(runs)
     tables = [rows for one in read for rows in lists(one.slot)]

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from cockpit.architect.align import template
-from cockpit.architect.expressions import Choice, Pool, Use, date_choices, date_like
+from cockpit.architect.expressions import Choice, Pool, Use, date_choices, date_like, label_like
 from cockpit.architect.filled import Filled, code
 from cockpit.architect.sources import Rows, Slot
 from cockpit.core.script import Clause
@@ -344,12 +344,21 @@ def echoed_rows(name: str, rows: Rows, words: str) -> Iterator[Promise]:
 
 
 def constants_like_dates(texts: Iterable[str], days: Sequence[date]) -> Iterator[Promise]:
-    """G3: constants that were the month, the year or the weekday of every run."""
+    """G3: constants that were the month, the quarter, the weekday or the like of every run."""
     seen: set[tuple[str, str]] = set()
     for text in texts:
         for literal, spec in date_like(text, days):
             if (literal, spec) not in seen:
                 seen.add((literal, spec))
                 words = f"{literal!r} was only ever seen while the day's {spec} was that"
-                yield (f"agree(f\"{{day:{spec}}}\", {literal!r}, \"one more example is needed\")",
-                       Clause("constant", words, literal))  # fmt: skip
+                told = f'f"{{day:{spec}}}"'
+                yield _only_then(told, repr(literal)), Clause("constant", words, literal)
+        for value, part in label_like(text, days):
+            if (value, part) not in seen:
+                seen.add((value, part))
+                words = f"a label with {value} was only ever seen while {part} was that"
+                yield _only_then(part, value), Clause("constant", words, value)
+
+
+def _only_then(now: str, then: str) -> str:
+    return f'agree({now}, {then}, "one more example is needed")'

@@ -364,6 +364,39 @@ def _natural(code: str, spec: str) -> bool:
     return found[1] == "1" or (found[1] == "7" and "V" in spec)
 
 
+def parts_of_years(days: Sequence[date]) -> Iterator[Expression]:
+    """Quarter and half of the year."""
+    for code, size in (("(day.month + 2) // 3", 3), ("(day.month + 5) // 6", 6)):
+        told = tuple((day.month + size - 1) // size for day in days)
+        yield Expression(f"({code})", told, 2.2, "quarter half")
+
+
+_SEASONS = ("winter", "spring", "summer", "autumn")
+
+
+def label_like(literal: str, days: Sequence[date]) -> list[tuple[str, str]]:
+    """Labels of the quarter, the half, the week or the season that held in every run: text and code."""
+    found: list[tuple[str, str]] = []
+    for code, told in (
+        ("(day.month + 2) // 3", {(day.month + 2) // 3 for day in days}),
+        ("(day.month + 5) // 6", {(day.month + 5) // 6 for day in days}),
+        ("day.isocalendar()[1]", {day.isocalendar()[1] for day in days}),
+        ("day.month", {day.month for day in days}),
+    ):
+        if len(told) == 1:
+            value = told.pop()
+            near = r"(?:\b[A-Za-z]{1,2}|(?:quarter|half|week|month|semester|term|period)\W{0,3})"
+            if re.search(rf"(?i){near}0?{value}(?!\d)|(?<!\d){value}(?:st|nd|rd|th)\b", literal):
+                found.append((str(value), code))
+    seasons = {day.month % 12 // 3 for day in days}
+    if len(seasons) == 1:
+        season = seasons.pop()
+        words = (_SEASONS[season], "fall") if season == 3 else (_SEASONS[season],)
+        if any(re.search(rf"(?i)\b{word}\b", literal) for word in words):
+            found.append((str(season), "day.month % 12 // 3"))
+    return found
+
+
 def date_like(literal: str, days: Sequence[date]) -> list[tuple[str, str]]:
     """What of a constant text is, in every run, also a month, a year or a weekday: text and format."""
     found: list[tuple[str, str]] = []
@@ -371,7 +404,7 @@ def date_like(literal: str, days: Sequence[date]) -> list[tuple[str, str]]:
         texts = {day.strftime(spec) for day in days}
         if len(texts) == 1:
             text = texts.pop()
-            told = re.search(rf"(?<![\w]){re.escape(text)}(?![\w])", literal)
+            told = re.search(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", literal)
             if told and not any(text in other for other, _ in found):
                 found.append((text, spec))
     return found

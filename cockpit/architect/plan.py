@@ -15,6 +15,8 @@ from cockpit.architect.sources import Rows
 from cockpit.core.script import Hole
 
 VALUE_LIMIT = 80
+FEW = 50
+"""Counts that come down to this may come down to one, or to none."""
 Instead = Mapping[str, tuple[str, ...]]
 """The lines that stand in for a loop without rows, by the code of its rows; none is an answer too."""
 
@@ -80,6 +82,7 @@ class Plan:
         self.constants.append(filled.constant)
         for choice, texts in zip(filled.choices, filled.holes, strict=True):
             self._hole(choice, texts, about)
+            self._special(choice, filled, None)
             pairs = alternatives(choice)
             for one, other in _plain(pairs) if wrap == "name" else pairs:
                 self.agreed(one, other, about)
@@ -110,9 +113,28 @@ class Plan:
         counts = [len(each) for each in loop.taken]
         for choice, texts in zip(filled.choices, filled.holes, strict=True):
             self._hole(choice, tuple(_by_run(texts, counts)), f"{about}, each row")
+            self._special(choice, filled, loop)
             for one, other in alternatives(choice):
                 self._row_guard(loop, one, other, about)
         return code(filled, wrap)
+
+    def _special(self, choice: Choice, filled: Filled, loop: Loop | None) -> None:
+        """None and one of something are often said in other words: only what was seen is known."""
+        values = choice.expression.values
+        after = filled.parts[filled.parts.index(choice) + 1 :]
+        word = bool(after) and isinstance(after[0], str) and re.match(r"\s+[^\W\d_]{2,}", after[0])
+        told = [number_shown(value) for value in values]
+        if not word or None in told or min(one for one in told if one is not None) > FEW:
+            return
+        unseen = tuple(one for one in (0, 1) if one not in told)
+        if not unseen or choice.form.name not in ("as it is", ","):
+            return
+        code_ = choice.expression.code
+        check = f"number({code_}) not in {unseen!r}"
+        if loop is not None:
+            check = f"all({check} {self.each(loop, numbered='number_of_row' in code_)})"
+        words = f"{_brief(code_)} was never {' or '.join(map(str, unseen))}, which may be said in other words"
+        self.guard(f"check({check}, {words!r})", words)
 
     def _row_guard(self, loop: Loop, one: str, other: str, about: str) -> None:
         each = self.each(loop, numbered="number_of_row" in one + other)
@@ -207,6 +229,15 @@ class Plan:
             else:
                 self._row_guard(loop, own, expression.code, about)
         return own
+
+
+def number_shown(value: object) -> int | None:
+    """The whole number that a value is or shows."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value) else None
 
 
 def _by_run(texts: Sequence[str], counts: Sequence[int]) -> Iterator[str]:

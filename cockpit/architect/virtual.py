@@ -31,7 +31,7 @@ _ALLOWED = (
 )  # fmt: skip
 _METHODS = frozenset(
     """
-    strip upper lower endswith title capitalize replace partition rpartition removeprefix startswith endswith
+    month isocalendar strip upper lower endswith title capitalize replace partition rpartition removeprefix startswith endswith
     split join weekday days dumps lstrip strftime key value
     """.split()  # noqa: SIM905
 )

@@ -453,6 +453,38 @@ def test_g3_a_month_that_was_always_the_same():
     assert judged(script, task.trace(blobs, date(2026, 4, 1), "april"), blobs) == "drift"
 
 
+def test_g3_a_label_of_the_half_year_or_the_season():
+    def filed(label):
+        def work(hands):
+            told = hands.get("http://h.local/d")
+            hands.write(f"filed/{label}/{hands.day}.txt", f"{told['m']} kWh\n")
+
+        return work
+
+    for label, later in (
+        ("H1-2026", date(2026, 7, 2)),
+        ("Q1", date(2026, 4, 2)),
+        ("spring", date(2026, 6, 3)),
+    ):
+        blobs = Blobs()
+        task = Little("label", page, filed(label))
+        script = compiled(task, blobs)
+        assert judged(script, task.trace(blobs, date(2026, 3, 29), "soon"), blobs) == "exact"
+        assert judged(script, task.trace(blobs, later, "later"), blobs) == "drift"
+
+
+def test_one_and_none_are_special_until_they_were_seen():
+    def fields(day, chance):
+        return {"open": chance.randint(2, 30), "day": str(day)}
+
+    def make(told):
+        return f"{told['open']} reviews are open\n"
+
+    assert guarded(fields, make, {"open": 7, "day": "2026-03-20"})[0] == "exact"
+    assert guarded(fields, make, {"open": 1, "day": "2026-03-20"})[0] == "drift"
+    assert guarded(fields, make, {"open": 0, "day": "2026-03-20"})[0] == "drift"
+
+
 def test_g4_the_contract():
     def fields(day, chance):
         return {"status": "ok", "day": str(day), "n": chance.randint(100, 999)}
