@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.families.blobs import Blobs
+from tests.families import development, frozen
 from tests.families.development import FAMILIES
 from tests.families.family import Recorded, record, truth
 from tests.families.place import Place
@@ -55,5 +56,7 @@ def test_runs_are_untidy_and_differ(web, tmp_path):
 
 
 def test_names_are_unique():
-    names = [one.name for one in FAMILIES]
+    names = [one.name for one in ALL]
     assert len(names) == len(set(names))
+    assert len(development.FAMILIES) >= 30
+    assert len(frozen.FAMILIES) >= 30
