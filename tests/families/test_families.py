@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.families.blobs import Blobs
 from tests.families import development, frozen
+from tests.families.blobs import Blobs
 from tests.families.development import FAMILIES
 from tests.families.family import Recorded, record, truth
 from tests.families.place import Place
@@ -34,7 +34,10 @@ def relive(recorded: Recorded, number: int, web: Web, base) -> None:
     assert {path: file for path, file in after.files.items() if ".git/" not in path} == wanted
 
 
-@pytest.mark.parametrize("kind", [one for one in FAMILIES if one.group in ("compile", "trap")][::3])
+ALL = (*development.FAMILIES, *frozen.FAMILIES)
+
+
+@pytest.mark.parametrize("kind", [one for one in ALL if one.group in ("compile", "trap")][::4])
 def test_noise_leaves_no_traces(kind, web, tmp_path):
     recorded = record(kind(), tmp_path, web, Blobs(), seed=5)
     for number in (0, 4, 7):
