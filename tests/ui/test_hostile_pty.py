@@ -28,6 +28,12 @@ class Picture(pyte.Screen):
     def draw(self, data: str) -> None:
         super().draw("".join(each for each in data if wcwidth(each) or unicodedata.combining(each)))
 
+    @property
+    def display(self) -> list[str]:
+        """The lines as text; pyte's own fails on half of a wide character, as the edge of a dialog leaves it."""
+        rows = (self.buffer[y] for y in range(self.lines))
+        return ["".join(row[x].data for x in range(self.columns)) for row in rows]
+
 
 class Terminal:
     """A pseudo-terminal with the app behind it: keeps every byte, and the picture they make."""
@@ -50,6 +56,7 @@ class Terminal:
             | {
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
+                "VISUAL": "sed -i 1s/day/DAY/",
                 "PYTHONPATH": str(HERE.parents[1]),
             },
         )
@@ -184,6 +191,9 @@ def test_nothing_of_a_hostile_script_reaches_the_terminal(terminal):
         ("\t", "\u25b8 facts"),
         ("a", "CANNOT SEE"),
         ("y", "not approved: [red]R"),
+        # the terminal is the editor's for a while, and the engine refuses what came of it
+        ("e", "not proven: [red]R"),
+        ("\t", "\u25b8 whole source"),
     ):
         terminal.press(keys)
         terminal.until(lambda picture, shown=shown: shown in picture)
