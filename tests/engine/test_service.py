@@ -195,7 +195,7 @@ async def raw(machine, *lines):
     [
         (
             b'{"id": 7, "do": "sing"}',
-            "accepted: answer, approve, begin, budget, caps, fleet, fleets",
+            "accepted: answer, approve, begin, budget, cap, caps, fleet, fleets",
         ),
         (b'{"id": 7}', "unknown request"),
         (b'{"id": 7, "do": ["fleet"]}', "unknown request"),
