@@ -5,6 +5,7 @@ it, or stopped by one of its guards. What is not explained is refused with its c
 """
 
 import itertools
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ from cockpit.architect.filled import OpenHoleError
 from cockpit.core.script import Refusal, Script
 from cockpit.core.trace import Trace
 
+log = logging.getLogger(__name__)
+
 LEAST_RUNS = 3
 USUAL = 0.6
 """The share of a group that must look alike for the rest to be exceptions."""
@@ -26,6 +29,14 @@ USUAL = 0.6
 
 def compile_task(task_id: str, traces: Iterable[Trace], blobs: Blobs) -> Script | Refusal:
     """A script that does what these runs did, or the reason why there is none. Never raises."""
+    try:
+        return _compiled_task(task_id, list(traces), blobs)
+    except Exception as error:
+        log.exception("the compiler failed on %s", task_id)
+        return Refusal("N9", f"the compiler cannot read these runs: {type(error).__name__}")
+
+
+def _compiled_task(task_id: str, traces: list[Trace], blobs: Blobs) -> Script | Refusal:
     good = [trace for trace in traces if trace.outcome == "done" and not trace.distrusted]
     refusal = refusals.before(good)
     if refusal is not None:

@@ -410,6 +410,14 @@ def date_like(literal: str, days: Sequence[date]) -> list[tuple[str, str]]:
     return found
 
 
+def year_choice(text: str, spec: str, days: Sequence[date]) -> Choice:
+    """A constant that is the day's year or month, and must be what it was in every run (G3)."""
+    constant = Expression(repr(text), (text,) * len(days), 0, "constant")
+    return Choice(
+        Expression("day", tuple(days), 1.0, "date"), _DATE_FORMS[spec], ((constant, PLAIN),)
+    )
+
+
 # -- evidence ---------------------------------------------------------------------------------
 
 

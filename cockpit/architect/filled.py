@@ -13,7 +13,9 @@ from cockpit.architect.expressions import (
     Expression,
     Openings,
     Pool,
+    date_like,
     parted,
+    year_choice,
 )
 
 STRETCH = 4
@@ -48,11 +50,33 @@ class OpenHoleError(Exception):
 def fill(texts: Sequence[str], pool: Pool, heading: str = "") -> Filled:
     """The texts explained. Raises OpenHoleError with the first place that is not, or leaves it open."""
     try:
-        return _explained(tuple(texts), pool, heading)
+        found = _explained(tuple(texts), pool, heading)
     except OpenHoleError:
         if pool.openings is None:
             raise
-        return _pieces(template(texts), pool, heading, pool.openings)
+        found = _pieces(template(texts), pool, heading, pool.openings)
+    return _with_years(found, pool, len(texts))
+
+
+def _with_years(filled: Filled, pool: Pool, count: int) -> Filled:
+    """A year that was the same in all runs is written as the day's, and has to be the one that was seen."""
+    parts: list[str | Choice] = []
+    holes: list[tuple[str, ...]] = []
+    told = iter(filled.holes)
+    for part in filled.parts:
+        if not isinstance(part, str):
+            parts.append(part)
+            holes.append(next(told))
+            continue
+        rest = part
+        for text, spec in date_like(part, pool.days):
+            if "%Y" in spec and text in rest:
+                before, _, rest = rest.partition(text)
+                parts += [before] if before else []
+                parts.append(year_choice(text, spec, pool.days))
+                holes.append((text,) * count)
+        parts += [rest] if rest else []
+    return Filled(tuple(parts), tuple(holes))
 
 
 def _explained(every: tuple[str, ...], pool: Pool, heading: str) -> Filled:
