@@ -209,6 +209,7 @@ TestAnyLife = AnyLife.TestCase
 TestAnyLife.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(GATES)))
 def test_passing_needs_every_gate(gates):
     trials = tuple(Trial(gate, "", True) for gate in gates)

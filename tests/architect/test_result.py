@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cockpit.architect.result import (
@@ -72,6 +72,7 @@ def test_empty_is_a_failure_unless_the_contract_says_so():
     assert told([]).ending == "broken"
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.integers(-300, 300))
 def test_noise_is_never_done(stdout, stderr, code):
     found = judged(SCRIPT, Said(code, stdout, stderr), THERE.get)
@@ -80,6 +81,7 @@ def test_noise_is_never_done(stdout, stderr, code):
     assert "\x1b" not in found.reason
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["status", "outputs", "skipped", "reason"]),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cockpit.core.shelf import Schedule
@@ -77,6 +77,7 @@ def test_a_clock_that_was_years_ahead_does_not_silence_a_script_for_years():
     assert s.due(MORNING, fired, now) is None
 
 
+@settings(deadline=None)
 @given(st.integers(at("2026-01-01T00:00"), at("2027-12-31T00:00")), st.integers(1, 300))
 def test_no_time_is_acted_on_twice(start, minutes):
     fired = start
