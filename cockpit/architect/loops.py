@@ -278,7 +278,8 @@ def _joined(
 ) -> Iterator[Expression]:
     """Fields of the row of another list that has the same key."""
     for other in lists:
-        if other.code == rows.code or not other.keys:
+        same = other.code == rows.code or (rows.place and other.place == rows.place)
+        if same or not other.keys:
             continue
         for code, key in other.keys.items():
             by = [{str(other.fields[code](row)): row for row in each} for each in other.rows]
