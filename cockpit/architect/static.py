@@ -414,17 +414,26 @@ def _results(tree: ast.Module) -> Iterator[ast.Constant]:
 
 def _remembered(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> Iterator[str]:
     """Literals with digits that came from the outputs of some runs and not of all: remembered results."""
+    guarded = _guarded(tree)
     outputs = ["\n".join(step.output for step in trace.steps) for trace in traces]
     for node in _results(tree):
         if _in_body(node, script):
-            for token in _telling(node.value):
+            for token in _telling(node.value, guarded):
                 count = sum(token in output for output in outputs)
                 if 0 < count < len(outputs):
                     yield f"the literal {token!r} is known from {count} of {len(outputs)} runs only"
 
 
-def _telling(value: object) -> list[str]:
-    """The parts of a literal that nobody would write by chance."""
+def _telling(value: object, guarded: set[str]) -> list[str]:
+    """The parts of a literal that nobody would write by chance, but for those that a guard looks after."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return []
-    return [one for one in re.findall(r"[\w.:-]+", str(value)) if sum(map(str.isdigit, one)) >= 3]
+    return [
+        one
+        for one in re.findall(r"[\w.:-]+", str(value))
+        if sum(map(str.isdigit, one)) >= 3 and not guarded.issuperset(_numbered(one))
+    ]
+
+
+def _numbered(text: str) -> list[str]:
+    return [one for one in calendar_words.tokens(text) if any(map(str.isdigit, one))]
