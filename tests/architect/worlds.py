@@ -92,7 +92,10 @@ class Little:
         return [self.first + timedelta(days=self.step * number) for number in range(count)]
 
     def traces(self, blobs, count=8, seed=1):
-        return [self.trace(blobs, day, f"{self.name} {seed} {number}") for number, day in enumerate(self.days(count))]
+        return [
+            self.trace(blobs, day, f"{self.name} {seed} {number}")
+            for number, day in enumerate(self.days(count))
+        ]
 
     def trace(self, blobs, day, seed):
         pages, files = self.world(day, random.Random(seed))
@@ -119,5 +122,8 @@ class Little:
 
 def tree(files, blobs):
     return Tree(
-        {path: File(blobs.put(text.encode()), len(text.encode())) for path, text in sorted(files.items())}
+        {
+            path: File(blobs.put(text.encode()), len(text.encode()))
+            for path, text in sorted(files.items())
+        }
     )
