@@ -361,6 +361,19 @@ async def test_any_size_holds_it(size):
         assert len(written(app)) == size[1]
 
 
+async def test_a_line_that_goes_on_is_marked_only_where_the_value_stands():
+    app = screen_on(shelf())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        y = next(y for y, line in enumerate(written(app)) if '+ day("%Y' in line)
+        strip = app.screen._compositor.render_strips()[y]
+        marked = [segment.text for segment in strip if segment.style and segment.style.underline]
+        assert "".join(marked) == 'day("%Y-%m-%d")'
+        await pilot.resize_terminal(80, 24)
+        await settled(pilot)
+        assert "─ program ─" in shown(app)
+
+
 async def test_a_huge_script_opens_at_once():
     many = "".join(f"x{number} = day('%Y') + {number}\n" for number in range(20_000))
     script = replace(SCRIPT, source=many, body=(0, 0))

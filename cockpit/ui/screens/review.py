@@ -71,6 +71,7 @@ class ReviewScreen(LiveScreen):
 
     def on_resize(self) -> None:
         self._lay_out()
+        self._show()
 
     @property
     def _panes(self) -> tuple[Program, Matrix, Paper]:

@@ -227,7 +227,7 @@ def _broken(parts: list[Part], width: int) -> list[list[Part]]:
     rows: list[list[Part]] = []
     for place, piece in enumerate(pieces):
         row, parts = _taken(parts, len(piece))
-        lead: list[Part] = [(" " * indent, parts[0][1] if parts else row[0][1])] if place else []
+        lead: list[Part] = [(" " * indent, Style())] if place else []
         rows.append([*lead, *row])
     return rows
 
