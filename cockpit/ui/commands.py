@@ -145,6 +145,14 @@ COMMANDS: tuple[Command, ...] = (
         where="live",
     ),
     Command(
+        "screen.caps",
+        "B",
+        "Caps of day and fleet",
+        "What the day, the month, the fleet and the projects may spend and have spent; enter changes a cap at once.",
+        "app.caps",
+        where="live",
+    ),
+    Command(
         "run.extend",
         "e",
         "Extend the budget",

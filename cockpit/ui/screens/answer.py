@@ -144,7 +144,9 @@ class AnswerScreen(LiveDialog[None]):
         run, asked = question
         name = text.safe(run.name, 60) or text.safe(run.id, 40)
         waits = text.age(told.now - asked.since)
-        rule = "a cap is reached" if is_about_cap(asked.tool) else f"rule: {text.safe(asked.rule, 60)}"
+        rule = (
+            "a cap is reached" if is_about_cap(asked.tool) else f"rule: {text.safe(asked.rule, 60)}"
+        )
         more = f" · {count - 1} more wait" if count > 1 else ""
         self._head.update(
             Content.assemble(
