@@ -31,7 +31,7 @@ Price = Callable[[Call], int | None]
 """Nano-dollars of a call, None when no price is known."""
 
 
-_signed: Callable[[bytes], tuple[int]] = struct.Struct(">q").unpack  # type: ignore[assignment]
+_signed: Callable[[bytes], tuple[int]] = struct.Struct(">q").unpack
 
 
 class Rows:
