@@ -41,8 +41,8 @@ WIRES = ("anthropic", "chat", "responses", "gemini", "ollama")
     help=f"Send this run's calls elsewhere; a dialect is one of {', '.join(WIRES)}.",
 )  # fmt: skip
 @click.option(
-    "--channel/--no-channel", default=True, show_default=True,
-    help="Drive a headless agent by its own protocol: say and stop reach it directly.",
+    "--channel/--no-channel", default=None,
+    help="Drive a headless agent by its own protocol, or do not; otherwise where that is proven.",
 )  # fmt: skip
 @click.option("--detach", is_flag=True, help="Do not wait: print the run's id.")
 @click.option("--json", "as_json", is_flag=True, help="With --detach: id, agent, wires as JSON.")
@@ -58,7 +58,7 @@ def run(
     at_zero: AtZero,
     project: str,
     upstreams: tuple[str, ...],
-    channel: bool,
+    channel: bool | None,
     detach: bool,
     as_json: bool,
     command: tuple[str, ...],

@@ -98,6 +98,7 @@ class Governance:
         self._now = now
         self._started: dict[str, _Started] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sessions: dict[str, str] = {}
 
     # --- beginning
 
@@ -330,7 +331,7 @@ class Governance:
 
     async def _start_again(self, run: Run) -> None:
         started = self._started.get(run.id)
-        session = run.session or next(iter(run.sessions), "").rpartition("/")[2]
+        session = self._sessions.get(run.id) or run.session or next(iter(run.sessions), "").rpartition("/")[2]
         argv = started and started.maker.resume(started.wish.command, session, GO_ON)
         if started is None or not argv:
             raise GovernError(
@@ -384,6 +385,7 @@ class Governance:
         """An agent that names its session itself tells its driver."""
         session = await drivers.session(records.channel_of(run))
         if session and run in self._governed:
+            self._sessions[run] = session
             self._named(run, session)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:

@@ -32,8 +32,8 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
 
     `environment` is the operator's whole one and stays in memory. `terminal` are rows and columns
     of a terminal that is about to attach, None for pipes; `input` tells whether something will be
-    piped in. `upstreams` are URLs or names of providers by dialect. `channel` allows the agent's own
-    control protocol in the place of its headless command.
+    piped in. `upstreams` are URLs or names of providers by dialect. `channel` asks for the agent's own
+    control protocol in the place of its headless command, or forbids it; None leaves it to the recipe.
     """
 
     command: tuple[str, ...]
@@ -46,7 +46,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     upstreams: dict[str, str] = {}
     terminal: tuple[int, int] | None = None
     input: bool = False
-    channel: bool = True
+    channel: bool | None = None
 
     def check(self) -> None:
         """Raises ValueError for what cannot be started."""
@@ -119,7 +119,9 @@ def launch(wanted: Wanted, maker: Recipe, run: str, url: str, asks: tuple[str, .
 def channel(wanted: Wanted, launched: Launch) -> Plan | None:
     """How the agent is driven over its own protocol; None for its command as it stands."""
     plan = launched.channel
-    if plan is None or not wanted.channel or (wanted.input and not plan.piped):
+    if plan is None or wanted.channel is False or (plan.on_request and not wanted.channel):
+        return None
+    if wanted.input and not plan.piped:
         return None
     place = Path(wanted.cwd) / plan.argv[0] if "/" in plan.argv[0] else plan.argv[0]
     found = shutil.which(place, path=wanted.environment.get("PATH", os.defpath))

@@ -120,3 +120,5 @@ def test_gemini_asks_so_that_rules_can_answer_and_what_none_forbids_is_free(plan
     found = plan("gemini --yolo --session-id 7 -m m -p hi")
     assert found.argv == ("gemini", "--acp", "-m", "m")
     assert found.settings["free"] is True
+    assert found.on_request
+    assert not plan("claude -p hi").on_request

@@ -13,9 +13,8 @@ BY_AGENT: Mapping[str, Kind] = {
     "claude-code": "stream-json",
     "codex": "app-server",
     "opencode": "serve",
-    "gemini": "acp",
 }
-"""The protocol that each agent's headless command is driven by."""
+"""The protocol that each agent's headless command is driven by, where nobody asks otherwise."""
 
 
 class Plan(Struct, frozen=True, omit_defaults=True):
@@ -24,7 +23,8 @@ class Plan(Struct, frozen=True, omit_defaults=True):
     `plain` is the operator's command as it would be started without a driver, `argv` the one that
     speaks the protocol. `prompt` is empty where the agent reads it from its standard input; what is
     piped in belongs to the prompt as `piped` says. `settings` are for the protocol's own
-    code: a model, a directory, a session to go on with. `socket` is where the driver listens.
+    code: a model, a directory, a session to go on with. `on_request`: only where the operator asks for it.
+    `socket` is where the driver listens.
     """
 
     kind: Kind
@@ -33,4 +33,5 @@ class Plan(Struct, frozen=True, omit_defaults=True):
     prompt: str
     piped: Piped = ""
     settings: Mapping[str, Any] = {}
+    on_request: bool = False
     socket: str = ""

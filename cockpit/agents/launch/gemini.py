@@ -98,7 +98,8 @@ class Gemini:
 def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan | None:
     """`gemini --yolo -p PROMPT`: without yolo the tools are others when nobody can be asked.
 
-    A session is resumed without it: `session/load` (0.61) empties one of the same minute.
+    Only on request, and never to resume: over ACP (0.61) a run leaves two sessions, of which the
+    empty one may be taken for its own, and `session/load` empties one of the same minute.
     """
     prompt = value(parts, "-p", "--prompt")
     free = has(parts, "-y", "--yolo") or value(parts, "--approval-mode") == "yolo"
@@ -114,6 +115,7 @@ def _channel(command: Command, parts: list[Part], ours: Collection[str]) -> Plan
         prompt=prompt,
         piped="above",
         settings={"free": True, "status_is_code": True, "mode": "default"},
+        on_request=True,
     )
 
 
