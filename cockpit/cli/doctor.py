@@ -126,9 +126,7 @@ def _agents() -> list[Finding]:
         if there:
             count = sum(1 for root in there for _ in adapter.sources(root))
             places = ", ".join(map(str, there))
-            driven = (
-                f"; headless by {BY_AGENT[adapter.name]}" if adapter.name in BY_AGENT else ""
-            )
+            driven = f"; headless by {BY_AGENT[adapter.name]}" if adapter.name in BY_AGENT else ""
             text = f"{count:,} transcripts in {places}{driven}"
             findings.append(Finding(adapter.name, "ok", text))
         else:

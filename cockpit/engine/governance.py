@@ -331,7 +331,11 @@ class Governance:
 
     async def _start_again(self, run: Run) -> None:
         started = self._started.get(run.id)
-        session = self._sessions.get(run.id) or run.session or next(iter(run.sessions), "").rpartition("/")[2]
+        session = (
+            self._sessions.get(run.id)
+            or run.session
+            or next(iter(run.sessions), "").rpartition("/")[2]
+        )
         argv = started and started.maker.resume(started.wish.command, session, GO_ON)
         if started is None or not argv:
             raise GovernError(

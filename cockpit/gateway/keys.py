@@ -64,7 +64,9 @@ class Keys:
 
     def known(self) -> dict[str, str]:
         """The keys that were found so far, by provider: what nothing may be written with."""
-        return {name: key.reveal() for name, (_, key) in self._remembered.items() if key is not None}
+        return {
+            name: key.reveal() for name, (_, key) in self._remembered.items() if key is not None
+        }
 
     async def locate(self, provider: Provider) -> tuple[Secret | None, str]:
         """The key and where it was: `env NAME`, `keyring`, `file`, or empty."""

@@ -139,7 +139,9 @@ def _settings(parts: list[Part]) -> dict[str, object]:
         "anywhere": free or has(parts, "--skip-git-repo-check"),
         "ephemeral": has(parts, "--ephemeral"),
         "last_message_file": value(parts, "-o", "--output-last-message"),
-        "images": [path for part in parts if part.option in ("-i", "--image") for path in part.values],
+        "images": [
+            path for part in parts if part.option in ("-i", "--image") for path in part.values
+        ],
     }
     return {name: each for name, each in said.items() if each}
 
