@@ -5,6 +5,7 @@ what changed since the last one, and a new run joins the task it is like. Once a
 compared anew.
 """
 
+import functools
 import hashlib
 import os
 from base64 import b32encode
@@ -16,6 +17,7 @@ from threading import Lock
 
 from msgspec.structs import replace
 
+from cockpit import architect
 from cockpit.architect.profile import Profile, profile
 from cockpit.architect.repeats import clusters, joins
 from cockpit.architect.verdict import COMPILED_RUNS, LEAST_RUNS, Judged, judged, task_of
@@ -248,11 +250,13 @@ class Tasks:
         return [trace for trace in traces if trace is not None]
 
 
+@functools.cache
 def _compiler() -> str:
-    """The compiler's version: what it judged is forgotten when it changes."""
-    from cockpit import __version__
-
-    return f"{__version__}:1"
+    """The compiler, as the hash of its files: what another one judged is forgotten."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(architect.__path__[0]).glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _changed(trace: Trace) -> bool:
