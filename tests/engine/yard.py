@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from msgspec.structs import replace
 
 from cockpit.agents.adapter import InterruptRule
-from cockpit.engine import frames, kernel
+from cockpit.engine import frames
 from cockpit.engine.lookout import Lookout
 from cockpit.engine.reins import Spec
 from cockpit.engine.runners import Runners
@@ -164,7 +164,6 @@ class Yard:
     async def close(self):
         await self.runners.close()
         self.lookout.close()
-        kernel._prctl(kernel._PR_SET_CHILD_SUBREAPER, 0)  # other tests have orphans of their own
 
     def clean_up(self):
         self.nest.clean_up()
