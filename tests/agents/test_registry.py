@@ -69,20 +69,15 @@ def test_a_process_of_each_can_be_recognised(adapter: Adapter):
     assert all("/" in script for script in adapter.process.scripts), "a bare name matches too much"
 
 
-def test_the_list_of_agents_is_cheap():
+def test_the_list_of_agents_loads_nothing_heavy():
     code = (
-        "import sys, time; began = time.process_time();"
-        "import cockpit.agents.registry;"
-        "spent = time.process_time() - began;"
-        "heavy = {'sqlite3', 'cockpit.agents.opencode', 'aiohttp', 'anthropic'} & set(sys.modules);"
-        "print(spent, heavy)"
+        "import sys; import cockpit.agents.registry;"
+        "print({'sqlite3', 'cockpit.agents.opencode', 'aiohttp', 'anthropic'} & set(sys.modules))"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    spent, heavy = result.stdout.split(maxsplit=1)
-    assert heavy.strip() == "set()"
-    assert float(spent) < 0.15
+    assert result.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)

@@ -106,18 +106,22 @@ class LedgerMachine(RuleBasedStateMachine):
         held = {each.call: each for each in self.ledger.open_holds()}[call]
         if call not in self.promises:
             self.holds[call] = (held.scopes, answer.amount, self.promise_of(held.scopes))
-        self.within_caps(held.scopes, answer.amount)
+        inside = self.promise_of(held.scopes) if call not in self.promises else None
+        self.within_caps(held.scopes, answer.amount, inside)
 
     def promise_of(self, of):
         return next((name for name, each in self.promises.items() if each[0] in of), None)
 
-    def within_caps(self, of, asked):
+    def within_caps(self, of, asked, inside):
+        """What a promise has left was put aside before its call came, perhaps under a higher cap."""
         for scope in of:
-            cap, used = self.caps.get(scope), self.ledger.balance(scope).used
-            if cap is not None and cap.nano is not None and asked.nano:
-                assert used.nano <= cap.nano, scope
-            if cap is not None and cap.tokens is not None and asked.tokens:
-                assert used.tokens <= cap.tokens, scope
+            cap, used = self.caps.get(scope) or Cap(), self.ledger.balance(scope).used
+            for unit in ("nano", "tokens"):
+                most, left = getattr(cap, unit), 0
+                if inside is not None and scope in self.promises[inside][1]:
+                    left = self.undrawn(inside, unit)
+                if most is not None and getattr(asked, unit):
+                    assert getattr(used, unit) - left <= most, scope
 
     def call(self, run, staged):
         self.number += 1
@@ -243,12 +247,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def held(self, scope, unit):
         """Calls under way, and of every promise what nobody has drawn yet."""
         total = sum(getattr(each[1], unit) for each in self.holds.values() if scope in each[0])
-        for name, (_, of, amount) in self.promises.items():
-            drawn = self.drawn[name, unit] + sum(
-                getattr(each[1], unit) for each in self.holds.values() if each[2] == name
-            )
-            total += max(0, getattr(amount, unit) - drawn) if scope in of else 0
+        for name, (_, of, _) in self.promises.items():
+            total += self.undrawn(name, unit) if scope in of else 0
         return total
+
+    def undrawn(self, name, unit):
+        """What nobody has drawn of a promise yet."""
+        drawn = self.drawn[name, unit] + sum(
+            getattr(each[1], unit) for each in self.holds.values() if each[2] == name
+        )
+        return max(0, getattr(self.promises[name][2], unit) - drawn)
 
 
 TestLedger = LedgerMachine.TestCase
