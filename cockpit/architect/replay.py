@@ -1,6 +1,6 @@
 """A recorded run as a stage: its world before, its fetches as the only answers, its changes as the truth."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -135,7 +135,3 @@ def judged(
 def last_line(text: str) -> str:
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1][:200] if lines else "it said nothing"
-
-
-def by_name(performances: Sequence[Played]) -> Mapping[str, Played]:
-    return {one.name: one for one in performances}

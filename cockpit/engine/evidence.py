@@ -298,8 +298,7 @@ class Witness:
 
     def _row(self, run: str) -> Row | None:
         with Evidence.reading(paths.journal_file(), self._blobs) as kept:
-            rows = kept.rows() if kept else []
-        return next((row for row in rows if row.run == run), None)
+            return kept.row(run) if kept else None
 
     def _read(self, row: Row | None) -> Trace | None:
         try:

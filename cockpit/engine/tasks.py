@@ -107,8 +107,7 @@ class Tasks:
 
     def _row(self, run: str) -> Row | None:
         with Evidence.reading(self._journal, self._blobs) as kept:
-            rows = kept.rows() if kept else []
-        return next((row for row in rows if row.run == run), None)
+            return kept.row(run) if kept else None
 
     def profile(self, run: str) -> Profile | None:
         """What is known of a run since the last look."""

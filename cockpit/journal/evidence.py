@@ -117,9 +117,18 @@ class Evidence:
 
     def rows(self) -> list[Row]:
         """Every run that ever left evidence, oldest first."""
+        return self._rows("")
+
+    def row(self, run: str) -> Row | None:
+        """What one run left, None when it left nothing."""
+        return next(iter(self._rows("WHERE run = ?", run)), None)
+
+    def _rows(self, which: str, *values: str) -> list[Row]:
         names = ", ".join(Row.__struct_fields__)
-        found = self._database.execute(f"SELECT {names} FROM traces ORDER BY began, run")
-        return [Row(**dict(zip(Row.__struct_fields__, values, strict=True))) for values in found]
+        found = self._database.execute(
+            f"SELECT {names} FROM traces {which} ORDER BY began, run", values
+        )
+        return [Row(**dict(zip(Row.__struct_fields__, row, strict=True))) for row in found]
 
     def trace(self, row: Row) -> Trace | None:
         """The evidence itself, None when it is gone."""

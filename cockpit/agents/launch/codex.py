@@ -47,7 +47,6 @@ KEY = "COCKPIT_DUMMY_KEY"
 TOKEN = "COCKPIT_RUN_TOKEN"
 LOCAL = {"ollama": "http://localhost:11434", "lmstudio": "http://localhost:1234"}
 HEADLESS = frozenset(("exec", "e", "review"))
-TALKING = frozenset(("resume", "fork"))
 HELPERS = listed(
     "login logout mcp plugin completion update doctor sandbox debug apply a queue archive"
     " delete migrate-rollouts migrate-nfs-db unarchive features help execpolicy"

@@ -33,11 +33,6 @@ class Paper(Framed, can_focus=True):
         self._write = write
         self.redraw()
 
-    @property
-    def is_longer(self) -> bool:
-        """Whether more is written than is seen."""
-        return len(self._lines) > max(0, self.size.height - 2)
-
     def scroll_lines(self, lines: int) -> None:
         """Down by so many lines, up when negative."""
         self.top = max(0, min(self.top + lines, len(self._lines) - self.size.height + 2))
