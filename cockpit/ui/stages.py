@@ -24,10 +24,9 @@ GLYPHS: dict[Stage, tuple[str, str]] = {
     "retired": ("○", "idle"),
 }
 """A glyph a stage, and the part of the theme that it is drawn in."""
-RANKS: tuple[Stage, ...] = (
+_RANKS: tuple[Stage, ...] = (
     "quarantined", "verified", "repairing", "compiled", "approved", "shadow", "active", "retired",
 )  # fmt: skip
-"""What needs a person comes first."""
 MEANS: dict[Stage, str] = {
     "compiled": "written, and not yet proven: not all gates are passed",
     "verified": "proven on every recorded run; it waits for your yes",
@@ -51,6 +50,11 @@ _ENDS = {
 def glyph(stage: Stage, palette: Palette) -> tuple[str, Style]:
     sign, part = GLYPHS[stage]
     return sign, palette[part]
+
+
+def rank(row: ShelfRow) -> tuple[int, str]:
+    """What needs a person comes first."""
+    return _RANKS.index(row.stage), row.name
 
 
 def stage_words(row: ShelfRow) -> str:

@@ -16,7 +16,7 @@ from cockpit.core.shelf import Built
 from cockpit.ui.refusals import WORDS
 from cockpit.ui.screens.review import ReviewScreen
 from cockpit.ui.screens.shelf import ShelfScreen
-from cockpit.ui.screens.tasks import AGAIN_MS, TasksScreen
+from cockpit.ui.screens.tasks import TasksScreen
 from cockpit.ui.settings import ScreenSettings
 from cockpit.ui.widgets.task_table import Known, layout
 
@@ -205,7 +205,7 @@ async def test_tasks_are_asked_for_again_after_a_minute_and_the_cursor_stays_wit
             task("t-new", "a new one", 9, verdict="candidate", month_nano=9_999 * CENT),
             *TASKS,
         ]
-        time.now += AGAIN_MS
+        time.now += TasksScreen.again_ms
         await settled(pilot)
         await answered(pilot)
         assert [do for do, _ in remote.asked].count("tasks") == asked + 1

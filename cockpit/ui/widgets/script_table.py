@@ -4,16 +4,13 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import NamedTuple
 
-from textual.message import Message
-
 from cockpit.core.money import dollars
 from cockpit.core.shelf import ShelfRow
 from cockpit.ui import rhythm, stages, text
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.framed import Line
 from cockpit.ui.widgets.lines import Part
-from cockpit.ui.widgets.listed import Listed
-from cockpit.ui.widgets.tabs import tab_at, tabs
+from cockpit.ui.widgets.tabs import Tabbed, tabs
 
 NAME_AT_LEAST = 18
 NAME, SPACIOUS = 34, 64
@@ -88,36 +85,13 @@ def _named(row: ShelfRow, width: int, palette: Palette) -> list[Part]:
     return [(text.fit(text.safe(row.name), NAME) + "  ", palette.text), (purpose, palette["dim"])]
 
 
-class ScriptTable(Listed[ShelfRow]):
-    """Scripts, one a line; what needs a person comes first."""
+class ScriptTable(Tabbed[ShelfRow]):
+    """Scripts, one a line."""
 
-    class Turned(Message):
-        """The tasks were clicked."""
-
-    def __init__(self, tz: tzinfo | None, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__("shelf of scripts", id=id)
-        self._tz = tz
-        self._now = 0
-        self._says: list[str] = []
-
-    def show(self, rows: list[ShelfRow], now: int, says: list[str]) -> None:
-        """Draw these scripts; `says` stands there while there are none."""
-        self._now, self._says = now, says
-        self.fill(sorted(rows, key=lambda row: (stages.RANKS.index(row.stage), row.name)))
+    tab = "shelf"
 
     def key_of(self, row: ShelfRow) -> str:
         return row.name
-
-    def head_clicked(self, x: int, y: int) -> None:
-        if y == 0 and tab_at(x) == "tasks":
-            self.post_message(self.Turned())
-
-    def nothing(self, width: int, palette: Palette) -> list[Line]:
-        first, *rest = self._says or [""]
-        said = [Line([("  " + first, palette.bold)]), Line(())]
-        return [tabs("shelf", [], width, palette), Line(()), *said, *(
-            Line([("  " + text.fit(line, max(0, width - 2)).rstrip(), palette["dim"])]) for line in rest
-        )]  # fmt: skip
 
     def head(self, width: int, palette: Palette) -> list[Line]:
         name, columns = layout(width)
@@ -125,7 +99,7 @@ class ScriptTable(Listed[ShelfRow]):
         for column in columns:
             style = palette.bold if column.title == "saved" else palette["dim"]
             titles.append(("  " + text.fit(column.title, column.width, right=column.right), style))
-        return [tabs("shelf", self._worth(palette), width, palette), Line(titles)]
+        return [tabs(self.tab, self._worth(palette), width, palette), Line(titles)]
 
     def _worth(self, palette: Palette) -> list[Part]:
         saved = sum(row.savings.net_nano for row in self.rows)
@@ -141,7 +115,7 @@ class ScriptTable(Listed[ShelfRow]):
         sign, style = stages.glyph(row.stage, palette)
         parts: list[Part] = [(sign + " ", style), *_named(row, name - 2, palette)]
         for column in columns:
-            words, part = column.draw(row, self._now, self._tz)
+            words, part = column.draw(row, self.now, self.tz)
             fitted = text.fit(words, column.width, right=column.right)
             parts.append(("  " + fitted, palette[part]))
         return Line(parts)

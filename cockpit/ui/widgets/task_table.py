@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from msgspec import Struct
 from rich.style import Style
-from textual.message import Message
 
 from cockpit.core.script import Task
 from cockpit.core.shelf import ShelfRow
@@ -16,8 +15,7 @@ from cockpit.ui.refusals import words_of
 from cockpit.ui.widgets.columns import SHORT_AGENTS
 from cockpit.ui.widgets.framed import Line
 from cockpit.ui.widgets.lines import Part
-from cockpit.ui.widgets.listed import Listed
-from cockpit.ui.widgets.tabs import tab_at, tabs
+from cockpit.ui.widgets.tabs import Tabbed, tabs
 
 WIDE, ROOMY = 100, 150
 NAME_AT_LEAST = 30
@@ -109,37 +107,17 @@ def next_expected(task: Task, now: int, tz: tzinfo | None) -> int | None:
     return task.last + task.every_ms if task.every_ms and task.last else None
 
 
-class TaskTable(Listed[Known]):
-    """Tasks, one a line."""
+class TaskTable(Tabbed[Known]):
+    """Tasks, one a line; `building` are those of which a script is being made."""
 
-    class Turned(Message):
-        """The shelf was clicked."""
+    tab = "tasks"
 
-    def __init__(self, tz: tzinfo | None, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__("tasks that repeat", id=id)
-        self._tz = tz
-        self._now = 0
-        self._says: list[str] = []
-        self._building: frozenset[str] = frozenset()
-
-    def show(self, rows: list[Known], now: int, building: frozenset[str], says: list[str]) -> None:
-        """Draw these tasks; `says` stands there while there are none."""
-        self._now, self._building, self._says = now, building, says
-        self.fill(rows)
+    def __init__(self, tz: tzinfo | None) -> None:
+        super().__init__(tz)
+        self.building: set[str] = set()
 
     def key_of(self, row: Known) -> str:
         return row.task.id
-
-    def head_clicked(self, x: int, y: int) -> None:
-        if y == 0 and tab_at(x) == "shelf":
-            self.post_message(self.Turned())
-
-    def nothing(self, width: int, palette: Palette) -> list[Line]:
-        first, *rest = self._says or [""]
-        said = [Line([("  " + first, palette.bold)]), Line(())]
-        return [tabs("tasks", [], width, palette), Line(()), *said, *(
-            Line([("  " + text.fit(line, max(0, width - 2)).rstrip(), palette["dim"])]) for line in rest
-        )]  # fmt: skip
 
     def head(self, width: int, palette: Palette) -> list[Line]:
         name, verdict, columns = layout(width)
@@ -149,7 +127,7 @@ class TaskTable(Listed[Known]):
             style = palette.bold if column.title == "a month" else palette["dim"]
             titles.append(("  " + fitted, style))
         titles.append(("  " + text.fit("verdict", verdict), palette["dim"]))
-        return [tabs("tasks", self._worth(palette), width, palette), Line(titles)]
+        return [tabs(self.tab, self._worth(palette), width, palette), Line(titles)]
 
     def _worth(self, palette: Palette) -> list[Part]:
         open_ = [row.task for row in self.rows if row.rank[0] == 0]
@@ -176,14 +154,14 @@ class TaskTable(Listed[Known]):
         return Line([*parts, ("  " + text.fit(words, verdict), style)])
 
     def _until(self, task: Task) -> str:
-        at = next_expected(task, self._now, self._tz)
+        at = next_expected(task, self.now, self.tz)
         if at is None:
             return ""
-        return f" · {rhythm.when(at, self._now, self._tz)}" if at > self._now else " · overdue"
+        return f" · {rhythm.when(at, self.now, self.tz)}" if at > self.now else " · overdue"
 
     def _verdict(self, row: Known, palette: Palette) -> tuple[str, Style, str]:
         task, script = row.task, row.script
-        if task.id in self._building:
+        if task.id in self.building:
             return "▷", palette["running"], "building…"
         if script is not None and script.stage != "retired":
             return (*stages.glyph(script.stage, palette), stages.stage_words(script))
