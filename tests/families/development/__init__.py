@@ -1,6 +1,6 @@
 """Families that whoever writes the compiler may look at."""
 
-from tests.families.development import alike, once, plain, refused, synthetic, traps
+from tests.families.development import alike, given, once, plain, refused, synthetic, traps
 from tests.families.family import Family
 
 FAMILIES: tuple[type[Family], ...] = (
@@ -10,4 +10,5 @@ FAMILIES: tuple[type[Family], ...] = (
     *traps.FAMILIES,
     *alike.FAMILIES,
     *once.FAMILIES,
+    *given.FAMILIES,
 )

@@ -4,7 +4,7 @@ They were written before there was a compiler, and do not follow what it learned
 """
 
 from tests.families.family import Family
-from tests.families.frozen import alike, once, plain, refused, synthetic, traps
+from tests.families.frozen import alike, given, once, plain, refused, synthetic, traps
 
 FAMILIES: tuple[type[Family], ...] = (
     *plain.FAMILIES,
@@ -13,4 +13,5 @@ FAMILIES: tuple[type[Family], ...] = (
     *traps.FAMILIES,
     *alike.FAMILIES,
     *once.FAMILIES,
+    *given.FAMILIES,
 )
