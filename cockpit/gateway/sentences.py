@@ -40,7 +40,7 @@ def no_key(provider: Provider) -> str:
 
 def exhausted(outcome: Exhausted, ledger: Ledger) -> str:
     """Which cap is reached, and the command that raises it."""
-    return f"cockpit: {outcome.sentence}. Nothing was sent.{_raise(outcome, ledger)}"
+    return f"cockpit: a cap is reached: {outcome.sentence}. Nothing was sent.{_raise(outcome, ledger)}"
 
 
 def _raise(outcome: Exhausted, ledger: Ledger) -> str:

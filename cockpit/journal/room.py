@@ -146,16 +146,17 @@ def exhausted(purse: Purse, asked: Amount, inside: Allowance | None) -> Exhauste
 
 
 def used_sentence(purse: Purse, asked: Amount) -> str:
-    """What was used of the cap that is in the way of `asked`, the money first."""
+    """What was used of the cap that is in the way of `asked`: figures first, for lines get cut."""
     cap, spent = purse.cap or Cap(), purse.settled + purse.outside
+    whose = "its" if purse.scope.startswith("run:") else f"{named(purse.scope)}'s"
     in_tokens = cap.tokens is not None and not asked.tokens <= cap.tokens - spent.tokens
     in_money = cap.nano is not None and not asked.nano <= cap.nano - spent.nano
     if cap.nano is not None and (in_money or not in_tokens) and asked.nano:
         return (
-            f"{named(purse.scope)} has spent {dollars(spent.nano)} of its {dollars(cap.nano)},"
+            f"{dollars(spent.nano)} of {whose} {dollars(cap.nano)} is spent,"
             f" and the next call may cost {dollars(asked.nano)}"
         )
     return (
-        f"{named(purse.scope)} has used {spent.tokens:,} of its {cap.tokens or 0:,} tokens,"
+        f"{spent.tokens:,} of {whose} {cap.tokens or 0:,} tokens are used,"
         f" and the next call may use {asked.tokens:,}"
     )

@@ -139,7 +139,7 @@ async def test_a_refusal_names_the_cap_in_its_way(ledger):
     await ledger.place(hold("c"), price, 100, 1)
     ledger.settle("c", bill(nano=4_870_000_000))
     refused = await ledger.place(hold(), lambda _: Amount(210_000_000, 9), 1, 1)
-    sentence = "the run r has spent $4.87 of its $5.00, and the next call may cost $0.21"
+    sentence = "$4.87 of its $5.00 is spent, and the next call may cost $0.21"
     assert refused == Exhausted("run:r", sentence, "cap")
 
 

@@ -14,6 +14,7 @@ SCOPES = [
     Scope("month:2026-11", 900 * DOLLAR, settled=412 * DOLLAR),
     Scope("day:2026-11-22", 20 * DOLLAR, 12 * DOLLAR, DOLLAR, 5 * DOLLAR, (Claimant("r", "r", None),)),
     Scope("project:/home/mia/[bold]parser", 40 * DOLLAR, settled=39 * DOLLAR),
+    Scope("project:/home/mia/work/customers/acme/invoices", None, settled=2 * DOLLAR),
 ]  # fmt: skip
 
 

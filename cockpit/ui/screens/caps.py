@@ -14,6 +14,7 @@ from cockpit.core.concentration import Scope
 from cockpit.core.money import decimal_string, dollars, parse_money
 from cockpit.ui import text
 from cockpit.ui.screens.ask import AskScreen
+from cockpit.ui.widgets.figures import tail
 
 if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
@@ -142,8 +143,14 @@ def _row(scope: Scope) -> Content:
         )
     )
     mark = ("◆ ", "$part-asks") if scope.crowded else "  "
-    name = text.safe(scope.name, NAME - 1)
-    return Content.assemble(mark, f"{name:{NAME}}{figures}")
+    return Content.assemble(mark, f"{_name(scope.name)}{figures}")
+
+
+def _name(scope: str) -> str:
+    """Projects differ at the end of their paths."""
+    kind, _, name = text.safe(scope).partition(":")
+    room = NAME - len(kind) - 2
+    return text.fit(f"{kind} {tail(name, room, 1)[0]}" if name else kind, NAME)
 
 
 def _money(nano: int | None) -> str:

@@ -290,7 +290,4 @@ def wanting(row: Row) -> str:
 def about(run: Run, reason: str) -> str:
     """A reason without what its place says already: who speaks, and of which run."""
     words = text.safe(reason, REASON).removeprefix("cockpit: ")
-    own = text.safe(run.id, 60)
-    for known in (f"{own} is deferred: ", f"the run {own} "):
-        words = words.removeprefix(known)
-    return words
+    return words.removeprefix(f"{text.safe(run.id, 60)} is deferred: ")

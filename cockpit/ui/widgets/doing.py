@@ -87,7 +87,7 @@ def _deferred(view: View) -> Lined:
     reason = about(run, run.deferred)
     lines = wrapped(view, reason, 6, palette.text)
     clock = clock_of(run, view.now)
-    is_own = clock.share >= 1 or f"run {run.id} " in run.deferred
+    is_own = clock.share >= 1 or " of its " in run.deferred
     if run.budget is None or clock.ruling is None or not is_own:
         return [*lines, *_key(view, "r lets it go on")]
     lines += _key(view, "b or e raises the cap and it goes on where it was; in a shell:")
