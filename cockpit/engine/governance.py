@@ -17,7 +17,7 @@ from cockpit.agents.launch.recipe import Launch, Recipe
 from cockpit.agents.launch.registry import recipe
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet, Run
-from cockpit.engine import drivers, records, wanted
+from cockpit.engine import beginnings, drivers, records, wanted
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.caps import Caps
 from cockpit.engine.evidence import Witness
@@ -41,7 +41,6 @@ from cockpit.journal.settings import Settings
 ASKS = (sys.executable, "-P", "-m", "cockpit.cli.hook")
 LEAVE_SECONDS = 1.5
 """So long an agent that was interrupted by its own protocol may take to leave by itself."""
-GO_ON = "Go on where you stopped: the budget was raised."
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +142,7 @@ class Governance:
             )
         )  # fmt: skip
         self._started[run] = _Started(wish, maker)
+        beginnings.keep(run, wish, maker, launched.session)
         self._let_in(governed)
         self._cap(run, wish, maker.agent)
         self._witness.begin(run, maker.agent, wish, governed)
@@ -253,8 +253,15 @@ class Governance:
         self._close(run)
         records.forget(run)
 
+    def forget(self, run: str) -> None:
+        """The run left the screen: nobody starts it again."""
+        self._started.pop(run, None)
+        self._sessions.pop(run, None)
+        beginnings.forget(run)
+
     def tidy(self) -> None:
-        """Removes the scratch files of runs that died too early to be remembered."""
+        """Removes what is left on disk of runs that nobody remembers."""
+        beginnings.tidy(self._histories.runs())
         for place in wanted.scratch_of("-").parent.glob("*"):
             if self._runners.held(place.name) is None:
                 shutil.rmtree(place, ignore_errors=True)
@@ -330,24 +337,35 @@ class Governance:
         self._record(e.RunResumed(run=run.id, at=self._now(), channel="gateway"))
 
     async def _start_again(self, run: Run) -> None:
-        started = self._started.get(run.id)
         session = (
             self._sessions.get(run.id)
             or run.session
             or next(iter(run.sessions), "").rpartition("/")[2]
         )
-        argv = started and started.maker.resume(started.wish.command, session, GO_ON)
-        if started is None or not argv:
+        wish = self._again(run, session)
+        if wish is None:
             raise GovernError(
                 f"{run.id} has ended and cannot be started again from here: use its agent's own"
                 f" resume behind cockpit run ({session or 'no session is known'})"
             )
         self._record(e.RunResumed(run=run.id, at=self._now(), channel="new process"))
-        wish = replace(started.wish, command=argv, budget=None)
         try:
-            await self._begin(run.id, wish, started.maker)
+            await self._begin(run.id, wish, wish.recipe())
         except (ValueError, SpawnError, OSError) as error:
             raise GovernError(str(error)) from error
+
+    def _again(self, run: Run, session: str) -> Wanted | None:
+        """How the run goes on: by its session; from the beginning where no call was ever let out."""
+        started = self._started.get(run.id)
+        if started is None:
+            kept = beginnings.read(run.id)
+            session = session or (kept.session if kept else "")
+            return kept.again(session) if kept and session else None
+        wish = replace(started.wish, agent=started.maker.agent, budget=None)
+        if not run.calls and not wish.input:
+            return wish
+        argv = started.maker.resume(wish.command, session, beginnings.GO_ON) if session else None
+        return replace(wish, command=argv, input=False) if argv else None
 
     async def say(self, run: Run, text: str) -> str:
         """The channel that takes the operator's word.
@@ -360,9 +378,8 @@ class Governance:
         governed = self._live(run)
         if run.channel and not governed.paused and await self._say_to_agent(run, text):
             return run.channel
-        rein, started = self._runners.rein(run.id), self._started.get(run.id)
-        at = self._now()
-        if run.phase == "waiting" and rein is not None and started and started.wish.terminal:
+        rein, at = self._runners.rein(run.id), self._now()
+        if run.phase == "waiting" and rein is not None and self._has_terminal(run.id):
             rein.write(text.replace("\n", " ").encode() + b"\r")
             channel, delivered = "terminal", at
         else:
@@ -372,6 +389,10 @@ class Governance:
             e.RunSteered(run=run.id, at=at, text=text, channel=channel, delivered=delivered)
         )
         return channel
+
+    def _has_terminal(self, run: str) -> bool:
+        started = self._started.get(run) or beginnings.read(run)
+        return started is not None and started.wish.terminal is not None
 
     async def _say_to_agent(self, run: Run, text: str) -> bool:
         """Whether the agent took the word by its own protocol."""

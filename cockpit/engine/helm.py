@@ -305,6 +305,8 @@ class Helm:
 
     def forget(self, run: str) -> list[str]:
         """The run left the screen; the found runs that it was."""
+        if run in self.histories:
+            self._governance.forget(run)
         self.histories.forget(run)
         return self.links.forget(run)
 
