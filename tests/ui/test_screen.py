@@ -463,13 +463,13 @@ async def test_the_wheel_moves_the_view_and_the_thumb_but_not_the_cursor():
         cursor = table.cursor
         first = [y for y, line in enumerate(written(app)) if "┃" in line]
         for _ in range(4):
-            table.on_mouse_scroll_down()
+            table.wheel(3)
         await pilot.pause()
         assert table.cursor == cursor
         assert table.rows[12].run.name[:12] in written(app)[3]
         assert min(y for y, line in enumerate(written(app)) if "┃" in line) > first[0]
         for _ in range(100):
-            table.on_mouse_scroll_down()
+            table.wheel(3)
         assert table._top == 90 - table._visible
         await pilot.press("j")
         await pilot.pause()

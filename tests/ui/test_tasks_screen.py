@@ -250,6 +250,15 @@ async def test_the_mouse_chooses_opens_and_turns_to_the_shelf():
         assert isinstance(app.screen, TasksScreen)
 
 
+async def test_the_shelf_is_a_click_away_when_nothing_repeats_yet():
+    app = screen_on(Shelf(seeded(3), tasks=()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.click("#tasks", offset=(12, 1))
+        await answered(pilot)
+        assert isinstance(app.screen, ShelfScreen)
+
+
 async def test_on_a_small_screen_a_task_opens_in_full_and_scrolls():
     app = screen_on(Shelf(seeded(3), tasks=[NOTES]))
     async with app.run_test(size=(80, 24)) as pilot:

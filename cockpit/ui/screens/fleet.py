@@ -156,7 +156,7 @@ class FleetScreen(LiveScreen):
         self.table.unmark()
         self._changed()
 
-    def on_fleet_table_chosen(self) -> None:
+    def on_chosen(self) -> None:
         self._changed()
 
     def _changed(self) -> None:
@@ -164,7 +164,7 @@ class FleetScreen(LiveScreen):
         self._show_focus()
         self.show_last_line(self.cockpit.banner)
 
-    async def on_fleet_table_opened(self) -> None:
+    async def on_opened(self) -> None:
         await self.run_action("app.command('run.open')")
 
     def action_open(self) -> None:

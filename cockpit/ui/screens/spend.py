@@ -183,10 +183,10 @@ class SpendScreen(LiveScreen):
         else:
             self.cockpit.say("this run has left the screen; its books are all that is kept here")
 
-    def on_spend_table_chosen(self) -> None:
+    def on_chosen(self) -> None:
         self.show_last_line(self.cockpit.banner)
 
-    def on_spend_table_opened(self) -> None:
+    def on_opened(self) -> None:
         self.action_drill()
 
     def on_spend_table_asked(self, message: SpendTable.Asked) -> None:

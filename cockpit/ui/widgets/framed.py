@@ -33,6 +33,15 @@ class _Edged(NamedTuple):
     strip: Strip
 
 
+def thumb_lines(top: int, count: int, room: int, above: int = 0) -> range:
+    """Where a view of `room` lines out of `count` stands, below so many lines that stay; empty when all are in it."""
+    if count <= room or room < 1:
+        return range(0)
+    size = max(1, room * room // count)
+    start = above + (room - size) * top // max(1, count - room)
+    return range(start, start + size)
+
+
 class Framed(Lines):
     """A pane with a title above and a note below. Subclasses implement `content`.
 

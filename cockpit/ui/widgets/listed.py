@@ -7,7 +7,7 @@ from textual import events
 from textual.message import Message
 
 from cockpit.ui.palette import Palette
-from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.framed import Framed, Line, thumb_lines
 
 WHEEL = 3
 FRAME = 5
@@ -24,6 +24,9 @@ def table_height(rows: int, screen: int) -> int:
 class Chosen(Message):
     """The cursor came to another row of a list."""
 
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Chosen)
+
 
 class Opened(Message):
     """The row under the cursor was clicked twice."""
@@ -37,7 +40,7 @@ class Listed(Framed, Generic[_Row], can_focus=True):
         self.rows: list[_Row] = []
         self.cursor: str | None = None
         self._top = 0
-        self._heads = 0
+        self._heads = self._feet = 0
 
     def key_of(self, row: _Row) -> str:
         """What names a row, whatever its place."""
@@ -55,8 +58,21 @@ class Listed(Framed, Generic[_Row], can_focus=True):
         """What stands there instead of rows."""
         raise NotImplementedError
 
+    def foot(self, width: int, palette: Palette) -> list[Line]:  # noqa: ARG002
+        """The lines below the rows, at the end of the frame."""
+        return []
+
     def head_clicked(self, x: int, y: int) -> None:
         """A cell of the lines above the rows was clicked, counted from inside of the frame."""
+
+    def row_clicked(self, x: int, clicks: int) -> None:  # noqa: ARG002
+        """A cell of the row under the cursor was clicked, so many times in a row."""
+        if clicks == 2:
+            self.post_message(Opened())
+
+    def wheel(self, lines: int) -> None:
+        """The wheel was turned, up when negative."""
+        self.move(lines)
 
     def fill(self, rows: Sequence[_Row]) -> None:
         """Show these rows; the cursor stays with its row, or near where it was."""
@@ -107,40 +123,40 @@ class Listed(Framed, Generic[_Row], can_focus=True):
 
     @property
     def _visible(self) -> int:
-        return max(1, self.size.height - 2 - self._heads)
+        return max(1, self.size.height - 2 - self._heads - self._feet)
 
     # --- mouse
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.move(WHEEL)
+        self.wheel(WHEEL)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.move(-WHEEL)
+        self.wheel(-WHEEL)
 
     def on_click(self, event: events.Click) -> None:
-        y = event.y - 1 - self._heads
+        x, y = event.x - 1 - self.padding, event.y - 1 - self._heads
         place = y + self._top
         if 0 > y >= -self._heads:
-            self.head_clicked(event.x - 1 - self.padding, y + self._heads)
+            self.head_clicked(x, y + self._heads)
         elif 0 <= y < self._visible and place < len(self.rows):
             self.go(place)
-            if event.chain == 2:
-                self.post_message(Opened())
+            self.row_clicked(x, event.chain)
 
     # --- drawing
 
     def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette
+        head, foot = self.head(width, palette), self.foot(width, palette)
+        self._heads, self._feet = len(head), len(foot)
         if not self.rows:
             return self.nothing(width, palette)
-        head = self.head(width, palette)
-        self._heads = len(head)
-        room = max(0, height - len(head))
+        room = max(0, height - len(head) - len(foot))
         self._top = max(0, min(self._top, len(self.rows) - room))
         shown = self.rows[self._top : self._top + room]
-        return [*head, *(self._placed(row, width, palette) for row in shown)]
+        body = [self._placed(row, width, palette) for row in shown]
+        return [*head, *body, *[Line(())] * (room - len(body) if foot else 0), *foot]
 
     def _placed(self, row: _Row, width: int, palette: Palette) -> Line:
         line = self.line(row, width, palette)
@@ -148,9 +164,5 @@ class Listed(Framed, Generic[_Row], can_focus=True):
 
     def thumb(self, height: int) -> range:
         """Beside the rows."""
-        count, room = len(self.rows), height - self._heads
-        if count <= room or room < 1:
-            return range(0)
-        size = max(1, room * room // count)
-        start = self._heads + (room - size) * self._top // max(1, count - room)
-        return range(start, start + size)
+        room = height - self._heads - self._feet
+        return thumb_lines(self._top, len(self.rows), room, above=self._heads)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from textual import events
 
 from cockpit.ui.palette import Palette
-from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.framed import Framed, Line, thumb_lines
 from cockpit.ui.widgets.lines import Part
 
 WHEEL = 3
@@ -66,9 +66,4 @@ class Paper(Framed, can_focus=True):
         return self._lines[self.top : self.top + height]
 
     def thumb(self, height: int) -> range:
-        count = len(self._lines)
-        if count <= height or height < 1:
-            return range(0)
-        size = max(1, height * height // count)
-        start = (height - size) * self.top // max(1, count - height)
-        return range(start, start + size)
+        return thumb_lines(self.top, len(self._lines), height)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
-from textual import events
 from textual.message import Message
 
 from cockpit.core.fleet import Fleet, claim
@@ -14,15 +13,15 @@ from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS, Palette
 from cockpit.ui.periods import PERIODS, Part
 from cockpit.ui.widgets.figures import tail
-from cockpit.ui.widgets.framed import Framed, Line
+from cockpit.ui.widgets.framed import Line
 from cockpit.ui.widgets.lines import Part as Piece
+from cockpit.ui.widgets.listed import Listed
 
 ROOMY = 96
 """Inside width from which the columns have their full names."""
 NAME_AT_LEAST = 16
 PERCENT = 5
 CENTS_BELOW = 10_000 * NANO
-WHEEL = 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -91,14 +90,8 @@ def layout(width: int) -> Layout:
     return Layout(max(1, name), tuple(columns), bar, is_roomy)
 
 
-class SpendTable(Framed, can_focus=True):
-    """Groups, one a line, dearest first; the cursor is a group's key."""
-
-    class Chosen(Message):
-        """The cursor came to another group."""
-
-    class Opened(Message):
-        """The group under the cursor was clicked twice."""
+class SpendTable(Listed[SpentRow]):
+    """Groups, one a line, dearest first."""
 
     class Asked(Message):
         """Another grouping or period was clicked."""
@@ -109,13 +102,11 @@ class SpendTable(Framed, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__("spend", id=id)
-        self.cursor: str | None = None
-        self.rows: list[SpentRow] = []
         self._part = Part()
         self._report: SpentReport | None = None
         self._fleet = Fleet()
         self._now = 0
-        self._top = 0
+        self._fits = layout(0)
         self._places: list[tuple[int, int, Part]] = []
 
     # --- what is shown
@@ -131,100 +122,33 @@ class SpendTable(Framed, can_focus=True):
             self._put_cursor(0)
         self.redraw()
 
-    @property
-    def place(self) -> int:
-        """Where the cursor's group stands, -1 when it is not shown."""
-        return next((y for y, row in enumerate(self.rows) if row.key == self.cursor), -1)
+    def key_of(self, row: SpentRow) -> str:
+        return row.key
 
-    @property
-    def under_cursor(self) -> SpentRow | None:
-        place = self.place
-        return self.rows[place] if place >= 0 else None
-
-    # --- what the operator does
-
-    def move(self, steps: int) -> None:
-        """The cursor goes down by `steps` groups, up when negative."""
-        self._put_cursor(self.place + steps)
-        self.redraw()
-
-    def go(self, place: int) -> None:
-        """The cursor goes to a group, counted from the end when negative."""
-        self._put_cursor(place if place >= 0 else len(self.rows) + place)
-        self.redraw()
-
-    def page(self, pages: int) -> None:
-        """The cursor goes down by so many pages, up when negative."""
-        self.move(pages * max(1, self._visible - 1))
-
-    def _put_cursor(self, place: int) -> None:
-        before = self.cursor
-        place = min(max(place, 0), len(self.rows) - 1)
-        self.cursor = self.rows[place].key if self.rows else None
-        self._top = min(max(self._top, place - self._visible + 1), max(place, 0))
-        if self.cursor != before:
-            self.post_message(self.Chosen())
-
-    @property
-    def _visible(self) -> int:
-        """Groups that fit between the titles and the total."""
-        return max(1, self.size.height - 5 - bool(self._notes()))
-
-    # --- mouse
-
-    def on_mouse_scroll_down(self) -> None:
-        self.move(WHEEL)
-
-    def on_mouse_scroll_up(self) -> None:
-        self.move(-WHEEL)
-
-    def on_click(self, event: events.Click) -> None:
-        x, y = event.x - 2, event.y - 1
-        if y == 0:
-            for start, end, part in self._places:
-                if start <= x < end:
-                    self.post_message(self.Asked(part))
-            return
-        place = y - 2 + self._top
-        if 2 <= y < 2 + self._visible and place < len(self.rows):
-            self.go(place)
-            if event.chain == 2:
-                self.post_message(self.Opened())
+    def head_clicked(self, x: int, y: int) -> None:
+        for start, end, part in self._places:
+            if y == 0 and start <= x < end:
+                self.post_message(self.Asked(part))
 
     # --- drawing
 
-    def content(self, width: int, height: int) -> list[Line]:
-        palette = self.palette
-        fits = layout(width)
-        head = [Line(self._choices(width, palette)), Line(_heading(self._part, fits, palette))]
-        if self._report is None:
-            return [*head[:1], Line([("reading the books…", palette["dim"])])]
-        if not self.rows:
-            return [*head[:1], Line([("nothing was spent then", palette["dim"])])]
-        self._top = min(self._top, max(0, len(self.rows) - self._visible))
-        foot = self._foot(fits, palette)
-        room = max(0, height - len(head) - len(foot))
-        shown = self.rows[self._top : self._top + room]
-        body = [self._line(row, fits, palette) for row in shown]
-        return [*head, *body, *[Line(())] * (room - len(body)), *foot]
+    def nothing(self, width: int, palette: Palette) -> list[Line]:
+        said = "reading the books…" if self._report is None else "nothing was spent then"
+        return [Line(self._choices(width, palette)), Line([(said, palette["dim"])])]
 
-    def _foot(self, fits: Layout, palette: Palette) -> list[Line]:
+    def head(self, width: int, palette: Palette) -> list[Line]:
+        self._fits = layout(width)
+        titles = _heading(self._part, self._fits, palette)
+        return [Line(self._choices(width, palette)), Line(titles)]
+
+    def foot(self, width: int, palette: Palette) -> list[Line]:  # noqa: ARG002
         """The total, and what it does not say by itself."""
         total = self._report.total if self._report else Spent()
-        pieces = [(text.fit("total", fits.name), palette.bold)]
-        pieces += _figures(SpentRow("", "", total), total.nano, fits, palette)
+        pieces = [(text.fit("total", self._fits.name), palette.bold)]
+        pieces += _figures(SpentRow("", "", total), total.nano, self._fits, palette)
         lines = [Line([(words, palette.bold) for words, _ in pieces])]
         notes = self._notes()
         return [*lines, Line([(notes, palette["asks"])])] if notes else lines
-
-    def thumb(self, height: int) -> range:
-        """Beside the rows."""
-        count, room = len(self.rows), min(height - 3, self._visible)
-        if count <= room or room < 1:
-            return range(0)
-        size = max(1, room * room // count)
-        start = 2 + (room - size) * self._top // max(1, count - room)
-        return range(start, start + size)
 
     def _choices(self, width: int, palette: Palette) -> list[Piece]:
         """Groupings at the left, periods at the right; the chosen ones stand in brackets."""
@@ -252,10 +176,9 @@ class SpendTable(Framed, can_focus=True):
         here = CHOICES.index(self._part.by)
         return [(at - here, choice) for at, choice in enumerate(CHOICES)]
 
-    def _line(self, row: SpentRow, fits: Layout, palette: Palette) -> Line:
-        total = self._report.total.nano if self._report else 0
-        pieces = [*self._label(row, fits.name, palette), *_figures(row, total, fits, palette)]
-        return Line(pieces, palette.cursor if row.key == self.cursor else None)
+    def line(self, row: SpentRow, width: int, palette: Palette) -> Line:  # noqa: ARG002
+        total, fits = self._report.total.nano if self._report else 0, self._fits
+        return Line([*self._label(row, fits.name, palette), *_figures(row, total, fits, palette)])
 
     def _label(self, row: SpentRow, width: int, palette: Palette) -> list[Piece]:
         match self._part.by:
