@@ -130,7 +130,7 @@ def _agents() -> list[Finding]:
             text = f"{count:,} transcripts in {places}{driven}"
             findings.append(Finding(adapter.name, "ok", text))
         else:
-            places = ", ".join(map(str, roots)) or "no fixed place"
+            places = ", ".join(map(str, roots)) or "no place of its own"
             findings.append(
                 Finding(
                     adapter.name,

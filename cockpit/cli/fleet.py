@@ -2,7 +2,6 @@
 
 import json
 import time
-from typing import Any
 
 import click
 
@@ -10,7 +9,6 @@ from cockpit.cli.ask import ask, pick, settled_fleet
 from cockpit.cli.output import table
 from cockpit.core.export import run_detail, run_row
 from cockpit.core.fleet import Fleet, Run, claim, clock_of, is_live
-from cockpit.core.forecast import cures_of, forecast_of
 from cockpit.core.money import dollars
 
 MARKS = {"exact": "", "estimated": "~", "presumed": "≤", "unpriced": "?"}
@@ -61,34 +59,9 @@ def show(run: str, as_json: bool) -> None:
     fleet = ask(settled_fleet)
     now = int(time.time() * 1000)
     chosen = pick(fleet, run)
-    detail = run_detail(fleet, chosen, now)
     if as_json:
-        click.echo(json.dumps(detail, indent=2, ensure_ascii=False))
-    else:
-        click.echo(_detail({**detail, "timer": _timer(chosen, now)}))
+        click.echo(json.dumps(run_detail(fleet, chosen, now), indent=2, ensure_ascii=False))
+        return
+    from cockpit.cli.page import page  # scripts that ask for JSON do without the words
 
-
-def _timer(run: Run, now: int) -> str:
-    """The verdict on a timer slower than the cache, and a line for each cure."""
-    night = forecast_of(run, now)
-    if night is None:
-        return ""
-    cured = [f"{dollars(cure.nano):>9}  {cure.text}" for cure in cures_of(run, night.span_ms)]
-    return "\n".join([night.text, *cured])
-
-
-def _detail(detail: dict[str, Any]) -> str:
-    width = max(map(len, detail))
-    indent = "\n" + " " * (width + 2)
-    return "\n".join(
-        f"{key.ljust(width)}  {_value(value).replace(chr(10), indent)}"
-        for key, value in detail.items()
-    )
-
-
-def _value(value: Any) -> str:  # noqa: ANN401 (any JSON)
-    if isinstance(value, dict):
-        return "  ".join(f"{key} {_value(part)}" for key, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "—"
-    return "—" if value in (None, "") else str(value)
+    click.echo(page(fleet, chosen, now, None))
