@@ -263,9 +263,9 @@ class BudgetSet(Event, frozen=True, tag="budget_set"):
 
 
 class ScopeCapped(Event, frozen=True, tag="scope_capped"):
-    """The operator capped what many runs share (`run` is empty): a `day:2026-11-22`, the `fleet`.
+    """The operator capped what many runs share (`run` is empty), in place of the settings' cap; None takes it away.
 
-    It holds instead of the settings' cap; None takes the cap away.
+    `scope` is `day:2026-11-22`, `month:2026-11`, `project:` with its path, or `fleet`.
     """
 
     scope: str
@@ -281,7 +281,7 @@ class ClockWarned(Event, frozen=True, tag="clock_warned"):
 
 
 class ClockExpired(Event, frozen=True, tag="clock_expired"):
-    """A cap was reached."""
+    """The cap named by `ruling` was reached; `action` is in words what that led to: `deferred`, `interrupted`."""
 
     ruling: str
     action: str
@@ -307,7 +307,7 @@ class HoldPlaced(Event, frozen=True, tag="hold_placed"):
 
 
 class HoldRefused(Event, frozen=True, tag="hold_refused"):
-    """A call was not let out: `scope` could not bear it."""
+    """A call was not let out: `scope` could not bear it, or (empty) it was refused for another `reason`."""
 
     call: str
     scope: str
