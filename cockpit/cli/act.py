@@ -9,12 +9,11 @@ import click
 from msgspec.structs import replace
 
 from cockpit.cli.ask import ask, pick
+from cockpit.cli.options import caps, json_option
 from cockpit.cli.output import fail
 from cockpit.core.budget import AtZero, Budget
 from cockpit.core.export import run_detail
 from cockpit.core.fleet import Fleet, Stopping
-from cockpit.core.money import parse_money
-from cockpit.core.quantities import parse_count, parse_duration
 from cockpit.engine.client import Client
 
 WAIT_SECONDS = 20.0
@@ -23,7 +22,7 @@ WAIT_SECONDS = 20.0
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--kill", is_flag=True, help="Kill at once instead of asking first.")
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def stop(runs: tuple[str, ...], kill: bool, as_json: bool) -> None:
     """Stop runs. Ends with 0 only when a census found nothing of them left alive."""
 
@@ -37,7 +36,7 @@ def stop(runs: tuple[str, ...], kill: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def panic(as_json: bool) -> None:
     """Stop everything that can be signalled, at once, without asking."""
 
@@ -113,7 +112,7 @@ def _sentence(run: str, stopping: Stopping) -> str:
     help="Default: defer behind the gateway, interrupt elsewhere.",
 )
 @click.option("--none", "nothing", is_flag=True, help="Take the caps away.")
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def budget(
     run: str,
     money: str,
@@ -126,12 +125,14 @@ def budget(
     as_json: bool,
 ) -> None:
     """Cap a run. Caps count everything the run ever used; a new budget replaces the old one."""
-    caps = None if nothing else _caps(money, duration, tokens, turns, window)
+    wanted = None if nothing else caps(money, duration, tokens, turns, window)
+    if wanted == Budget():
+        fail("name at least one cap: --money 5 --time 90m --tokens 2M --turns 80, or --none")
 
     async def capped(client: Client) -> dict[str, Any]:
         chosen = pick(await client.fleet(), run)
         action = at_zero or ("defer" if chosen.governed else "interrupt")
-        await client.set_budget(chosen.id, caps and replace(caps, at_zero=action))
+        await client.set_budget(chosen.id, wanted and replace(wanted, at_zero=action))
         fleet = await client.fleet()
         return run_detail(fleet, fleet.runs[chosen.id], int(time.time() * 1000))
 
@@ -139,26 +140,11 @@ def budget(
     click.echo(json.dumps(detail, indent=2, ensure_ascii=False) if as_json else _capped(detail))
 
 
-def _caps(money: str, duration: str, tokens: str, turns: int, window: int) -> Budget:
-    if not (money or duration or tokens or turns or window):
-        fail("name at least one cap: --money 5 --time 90m --tokens 2M --turns 80, or --none")
-    try:
-        return Budget(
-            money=parse_money(money) if money else None,
-            time_ms=parse_duration(duration) if duration else None,
-            tokens=parse_count(tokens) if tokens else None,
-            turns=turns or None,
-            window=window or None,
-        )
-    except ValueError as error:
-        fail(str(error))
-
-
 def _capped(detail: dict[str, Any]) -> str:
-    caps = detail["budget"]
-    if caps is None:
+    budget = detail["budget"]
+    if budget is None:
         return f"{detail['id']}: no budget"
     named = ", ".join(
-        f"{key} {value}" for key, value in caps.items() if value is not None and key != "by"
+        f"{key} {value}" for key, value in budget.items() if value is not None and key != "by"
     )
     return f"{detail['id']}: {named}"

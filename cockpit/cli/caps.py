@@ -6,16 +6,17 @@ from typing import Any
 import click
 
 from cockpit.cli.ask import ask
-from cockpit.cli.output import fail, table
+from cockpit.cli.options import json_option
+from cockpit.cli.output import fail, table, usd
 from cockpit.core.concentration import Scope
-from cockpit.core.money import decimal_string, dollars, parse_money
+from cockpit.core.money import dollars, parse_money
 from cockpit.engine.client import Client
 
 
 @click.command()
 @click.argument("scope", required=False)
 @click.argument("money", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def caps(scope: str | None, money: str | None, as_json: bool) -> None:
     """What fleet, month, day and projects may spend, have spent and have promised to calls.
 
@@ -61,9 +62,6 @@ def _money(nano: int | None) -> str:
 
 
 def _row(scope: Scope) -> dict[str, Any]:
-    def usd(nano: int | None) -> str | None:
-        return None if nano is None else decimal_string(nano)
-
     return {
         "scope": scope.name,
         "cap_usd": usd(scope.cap),

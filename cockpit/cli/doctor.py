@@ -10,6 +10,7 @@ from typing import Literal
 import click
 from msgspec import Struct, to_builtins
 
+from cockpit.cli.options import json_option
 from cockpit.journal import paths, settings
 
 KEYRING_SECONDS = 2.0
@@ -28,7 +29,7 @@ GLYPHS = {"ok": "✔", "limited": "◆", "missing": "·", "broken": "✖"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def doctor(as_json: bool) -> None:
     """What was found, what cockpit can and cannot do here, and the fix. Ends with 1 if something is broken."""
     looks: list[Callable[[], list[Finding]]] = [

@@ -5,6 +5,7 @@ import json
 import click
 
 from cockpit.cli.ask import ask
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail
 from cockpit.engine import service
 from cockpit.engine.client import Client, EngineError
@@ -39,7 +40,7 @@ def stop() -> None:
 
 
 @engine.command()
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def status(as_json: bool) -> None:
     """What it is doing. Ends with 1 when it is not running."""
     if service.running() is None:

@@ -6,6 +6,7 @@ import time
 import click
 
 from cockpit.cli.ask import ask, pick, settled_fleet
+from cockpit.cli.options import json_option
 from cockpit.cli.output import table
 from cockpit.core.export import run_detail, run_row
 from cockpit.core.fleet import Fleet, Run, claim, clock_of, is_live
@@ -16,7 +17,7 @@ MARKS = {"exact": "", "estimated": "~", "presumed": "≤", "unpriced": "?"}
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Ended runs of the last day too.")
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def ps(everything: bool, as_json: bool) -> None:
     """Every run, one line each."""
     fleet = ask(settled_fleet)
@@ -53,7 +54,7 @@ def _nothing(fleet: Fleet) -> str:
 
 @click.command()
 @click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def show(run: str, as_json: bool) -> None:
     """One run in detail. RUN is an id, the beginning of a session, or part of a name."""
     fleet = ask(settled_fleet)

@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime, tzinfo
 from typing import NoReturn
 
+from cockpit.core.money import decimal_string
 from cockpit.core.text import one_line
 
 CELL_LIMIT = 60
@@ -13,6 +14,11 @@ def fail(text: str) -> NoReturn:
     """Ends the command with a sentence on standard error and exit code 1."""
     print(f"cockpit: {text}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def usd(nano: int | None) -> str | None:
+    """An amount for JSON, exact."""
+    return None if nano is None else decimal_string(nano)
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], left: int = 1) -> str:

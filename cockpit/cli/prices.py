@@ -5,6 +5,7 @@ import time
 
 import click
 
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail
 from cockpit.journal import paths
 
@@ -14,7 +15,7 @@ from cockpit.journal import paths
 @click.option("--provider", default="", help="Who serves it: anthropic, aws, openai, azure, ...")
 @click.option("--tier", default="", help="As the provider calls it: fast, batch, priority, flex.")
 @click.option("--geo", default="", help="Where it is served, as the provider says it: us, eu, ...")
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def prices(model: str, provider: str, tier: str, geo: str, as_json: bool) -> None:
     """What MODEL costs now, in dollars per million tokens, and how long its cache stays warm."""
     from cockpit.prices.book import Book

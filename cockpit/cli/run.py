@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import asdict, replace
 
 from cockpit.cli.ask import ask
+from cockpit.cli.options import caps
 from cockpit.cli.output import fail
 from cockpit.core.budget import AtZero, Budget
-from cockpit.core.money import parse_money
-from cockpit.core.quantities import parse_count, parse_duration
 from cockpit.engine.client import Client
 
 WIRES = ("anthropic", "chat", "responses", "gemini", "ollama")
@@ -69,13 +69,14 @@ def run(
 
         cockpit run --budget 5usd -- claude -p "fix the tests"
     """
+    budget = replace(caps(money, duration, tokens, turns, window), at_zero=at_zero)
     wanted = {
         "command": list(command),
         "cwd": str(Path.cwd()),
         "environment": dict(os.environ),
         "name": name,
         "agent": kind,
-        "budget": _budget(money, duration, tokens, turns, window, at_zero),
+        "budget": None if budget == Budget(at_zero="defer") else asdict(budget),
         "project": str(Path(project).resolve()) if project else str(Path.cwd()),
         "upstreams": dict(map(_upstream, upstreams)),
         "terminal": _terminal(detach),
@@ -94,25 +95,6 @@ def run(
     from cockpit.cli.attachment import attach
 
     raise SystemExit(attach(Path(told["socket"])))
-
-
-def _budget(
-    money: str, duration: str, tokens: str, turns: int, window: int, at_zero: AtZero
-) -> dict[str, Any] | None:
-    if not (money or duration or tokens or turns or window) and at_zero == "defer":
-        return None
-    try:
-        budget = Budget(
-            money=parse_money(money) if money else None,
-            tokens=parse_count(tokens) if tokens else None,
-            time_ms=parse_duration(duration) if duration else None,
-            turns=turns or None,
-            window=window or None,
-            at_zero=at_zero,
-        )
-    except ValueError as error:
-        fail(str(error))
-    return {name: getattr(budget, name) for name in budget.__struct_fields__}
 
 
 def _upstream(text: str) -> tuple[str, str]:

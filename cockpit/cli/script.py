@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from cockpit.cli.ask import ask
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail
 from cockpit.cli.sheet import (
     refusal_text,
@@ -28,8 +29,8 @@ from cockpit.engine.client import Client
 Told = TypeVar("Told")
 HASH_SHOWN = 12
 
-_json = click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
 _name = click.argument("name")
+_reason = click.option("--reason", default="", help="Kept beside the script.")
 
 
 def _asked(kind: type[Told], action: str, **words: Any) -> Told:  # noqa: ANN401 (any JSON)
@@ -45,13 +46,21 @@ def _print(
     click.echo(json.dumps(data(told), indent=2, ensure_ascii=False) if as_json else text(told))
 
 
+def _print_row(row: ShelfRow, as_json: bool) -> None:
+    _print(row, as_json, row_data, lambda row: rows_text([row]))
+
+
+def _change(action: str, name: str, as_json: bool, **words: str) -> None:
+    _print_row(_asked(ShelfRow, action, name=name, **words), as_json)
+
+
 @click.group()
 def script() -> None:
     """Scripts that do what agents did again and again: proven on their runs, approved by you."""
 
 
 @script.command("list")
-@_json
+@json_option
 def list_(as_json: bool) -> None:
     """Everything on the shelf: its stage, what it needs, when it runs, what it saved."""
 
@@ -63,7 +72,7 @@ def list_(as_json: bool) -> None:
 
 @script.command()
 @_name
-@_json
+@json_option
 def show(name: str, as_json: bool) -> None:
     """A script as it is reviewed: what it does, where each value comes from, what proves it."""
     _print(_asked(Sheet, "show", name=name), as_json, sheet_data, sheet_text)
@@ -71,7 +80,7 @@ def show(name: str, as_json: bool) -> None:
 
 @script.command()
 @click.argument("task")
-@_json
+@json_option
 def build(task: str, as_json: bool) -> None:
     """Make a script for a repeated task (cockpit tasks) and prove it; ends with 1 where it is refused."""
     built = _asked(Built, "build", task=task)
@@ -91,7 +100,7 @@ def build(task: str, as_json: bool) -> None:
     "--source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An edited script, in place of the one on the shelf.",
 )  # fmt: skip
-@_json
+@json_option
 def verify(name: str, source: Path | None, as_json: bool) -> None:
     """Put a script through all gates again; ends with 1 where one of them refuses it."""
     edited = {"source": source.read_text(encoding="utf-8")} if source else {}
@@ -104,21 +113,19 @@ def verify(name: str, source: Path | None, as_json: bool) -> None:
 @script.command()
 @_name
 @click.argument("content", default="")
-@_json
+@json_option
 def approve(name: str, content: str, as_json: bool) -> None:
     """Say yes to a content, named by its hash as `show` prints it; it acts once it agrees with the agent."""
-    row = _asked(ShelfRow, "approve", name=name, content=_looked_at(name, content, "approve"))
-    _print(row, as_json, row_data, lambda row: rows_text([row]))
+    _change("approve", name, as_json, content=_looked_at(name, content, "approve"))
 
 
 @script.command()
 @_name
 @click.argument("content", default="")
-@_json
+@json_option
 def shadow(name: str, content: str, as_json: bool) -> None:
     """Let a script run beside the agent, without effect, for as long as nobody approves it."""
-    row = _asked(ShelfRow, "shadow", name=name, content=_looked_at(name, content, "watch"))
-    _print(row, as_json, row_data, lambda row: rows_text([row]))
+    _change("shadow", name, as_json, content=_looked_at(name, content, "watch"))
 
 
 def _looked_at(name: str, content: str, word: str) -> str:
@@ -140,22 +147,20 @@ def _looked_at(name: str, content: str, word: str) -> str:
 
 @script.command()
 @_name
-@click.option("--reason", default="", help="Kept beside the script.")
-@_json
+@_reason
+@json_option
 def refuse(name: str, reason: str, as_json: bool) -> None:
     """Say no to a script: its task stays the agent's."""
-    row = _asked(ShelfRow, "refuse", name=name, reason=reason)
-    _print(row, as_json, row_data, lambda row: rows_text([row]))
+    _change("refuse", name, as_json, reason=reason)
 
 
 @script.command()
 @_name
-@click.option("--reason", default="", help="Kept beside the script.")
-@_json
+@_reason
+@json_option
 def retire(name: str, reason: str, as_json: bool) -> None:
     """Take a script out of service: its task is the agent's again."""
-    row = _asked(ShelfRow, "retire", name=name, reason=reason)
-    _print(row, as_json, row_data, lambda row: rows_text([row]))
+    _change("retire", name, as_json, reason=reason)
 
 
 @script.command()
@@ -168,7 +173,7 @@ def retire(name: str, reason: str, as_json: bool) -> None:
 @click.option(
     "--scheduled", is_flag=True, help="As its schedule does: the agent where the script may not."
 )
-@_json
+@json_option
 def run(name: str, date: str, dry: bool, yes: bool, scheduled: bool, as_json: bool) -> None:
     """Run an adopted script now; the exit code is the script's own.
 
@@ -196,7 +201,7 @@ def run(name: str, date: str, dry: bool, yes: bool, scheduled: bool, as_json: bo
     "--cron", "crontab", is_flag=True, help="Print lines for cron's clock instead of ours."
 )
 @click.option("--off", is_flag=True, help="No schedule any more.")
-@_json
+@json_option
 def schedule(
     name: str,
     cron: str,
@@ -217,7 +222,7 @@ def schedule(
     words = {} if off else {"cron": cron, "zone": zone, "missed": missed, "keeper": keeper}
     row = _asked(ShelfRow, "schedule", name=name, **words)
     if row.schedule is None or keeper == "engine" or as_json:
-        _print(row, as_json, row_data, lambda row: rows_text([row]))
+        _print_row(row, as_json)
     else:
         click.echo(_for_others(row, row.schedule))
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
-from cockpit.cli.output import table
-from cockpit.core.money import decimal_string, dollars
+from cockpit.cli.output import table, usd
+from cockpit.core.money import dollars
 from cockpit.core.script import GATES, Refusal
 from cockpit.core.shelf import Cost, Decided, MatrixRow, Savings, ScriptRun, Sheet, ShelfRow
 from cockpit.core.text import clean, one_line
@@ -20,10 +21,6 @@ PAGE_LIMIT = 1_000_000
 def _safe(text: str) -> str:
     """A page without anything that a terminal could act on."""
     return clean(text, PAGE_LIMIT)
-
-
-def usd(nano: int | None) -> str | None:
-    return None if nano is None else decimal_string(nano)
 
 
 def row_data(row: ShelfRow) -> dict[str, Any]:
@@ -57,9 +54,7 @@ def row_data(row: ShelfRow) -> dict[str, Any]:
 
 def _whole(value: msgspec.Struct | None) -> dict[str, Any] | None:
     """A struct with its defaults."""
-    return (
-        None if value is None else {name: getattr(value, name) for name in value.__struct_fields__}
-    )
+    return None if value is None else asdict(value)
 
 
 def _savings(told: Savings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail, table, zone
 from cockpit.core.money import dollars
 from cockpit.core.quantities import parse_duration
@@ -36,8 +37,8 @@ FOREVER = 1 << 62
     default="",
     help="IANA time zone of days and dates; the machine's by default.",
 )
-@click.option("--json", "as_json_", is_flag=True, help="Stable keys; see the README.")
-def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> None:
+@json_option
+def spend(by: By, since: str, until: str, zone_name: str, as_json: bool) -> None:
     """What was spent, each call priced by its four token classes and counted once."""
     gc.disable()  # a history makes many tuples and no cycles: a twentieth of the time
     options = loaded_settings()
@@ -50,7 +51,7 @@ def spend(by: By, since: str, until: str, zone_name: str, as_json_: bool) -> Non
             report = report_spend(index, by, first, last, days, wire=wire)
     except sqlite3.DatabaseError as error:
         fail(f"the books cannot be read: {error}")
-    if as_json_:
+    if as_json:
         import json
 
         click.echo(json.dumps(as_builtins(report), indent=2, ensure_ascii=False))

@@ -5,6 +5,7 @@ import json
 import click
 
 from cockpit.cli.ask import ask, pick
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail
 from cockpit.core.fleet import Run
 from cockpit.engine.client import Client
@@ -38,7 +39,7 @@ def _told(names: tuple[str, ...], do: str, said: str) -> None:
 @click.command()
 @click.argument("run")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def say(run: str, text: tuple[str, ...], as_json: bool) -> None:
     """Say a word to a live run, by the best channel it has."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from cockpit.cli.options import json_option
 from cockpit.cli.output import fail, table, zone
 from cockpit.cli.spend import fresh_index, loaded_settings
 from cockpit.core.money import dollars
@@ -29,11 +30,11 @@ LINES = 12
 
 @click.command()
 @click.argument("task", default="")
-@click.option("--json", "as_json_", is_flag=True, help="Stable keys; see the README.")
+@json_option
 @click.option(
     "--anew", is_flag=True, help="Compare all runs anew; by itself that happens once a day."
 )
-def tasks(task: str, as_json_: bool, anew: bool) -> None:
+def tasks(task: str, as_json: bool, anew: bool) -> None:
     """Work that repeats, over all agents' runs, and what a script could do of it.
 
     Without TASK all of it, what is worth most first. With one: what was found out about it, with
@@ -43,12 +44,12 @@ def tasks(task: str, as_json_: bool, anew: bool) -> None:
     found = known.all(int(time.time() * 1000), anew=anew)
     days = zone(loaded_settings().timezone)
     if not task:
-        click.echo(_as_json(found) if as_json_ else _table(found))
+        click.echo(_as_json(found) if as_json else _table(found))
         return
     one = known.task(task)
     if one is None:
         fail(f"no task {task!r}: cockpit tasks lists them")
-    if as_json_:
+    if as_json:
         click.echo(_as_json([one], {one.id: _examples(known, one, days)})[2:-2])
     else:
         click.echo(_detail(known, one, days))

@@ -4,11 +4,12 @@ import json
 
 import click
 
+from cockpit.cli.options import json_option
 from cockpit.journal import paths
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Stable keys; see the README.")
+@json_option
 def themes(as_json: bool) -> None:
     """The color themes, where yours go, and what is wrong with those that cannot be used."""
     from cockpit.ui.themes import load_all
