@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from cockpit.engine.approvals import Approvals, Matched
 from cockpit.engine.caps import Caps
 from cockpit.engine.client import Page
 from cockpit.engine.crowds import Crowds
+from cockpit.engine.elsewhere import Elsewhere
 from cockpit.engine.evidence import Witness
 from cockpit.engine.found import Found
 from cockpit.engine.governance import Governance, GovernError
@@ -28,6 +30,7 @@ from cockpit.engine.opening import Opened
 from cockpit.engine.orders import Orders
 from cockpit.engine.runners import Runners
 from cockpit.engine.scopes import Scopes
+from cockpit.engine.spending import machine_spent
 from cockpit.engine.stops import Held
 from cockpit.gateway.app import Gateway
 from cockpit.gateway.door import Door
@@ -105,6 +108,7 @@ class Helm:
         )
         self._approvals = Approvals(matched, settings.approve, record, now)
         self._scopes = Scopes(settings, self.ledger, zone)
+        self._elsewhere = Elsewhere(self._scopes, partial(machine_spent, paths.index_file()))
         self._crowds = Crowds(self._scopes)
         self._caps = Caps(
             governed=self._governed,
@@ -207,7 +211,7 @@ class Helm:
         if self._scopes.turn(self._now()):
             self._governance.turn()
             self._cap_day(self._scopes.day_cap)
-        self._scopes.outside(self._now(), lambda since: spent_since(self._fleet(), since))
+        self._elsewhere.tick(self._now(), lambda since: spent_since(self._fleet(), since))
         owners = {
             held.target.owner: run
             for run in self._governed

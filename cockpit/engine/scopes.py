@@ -1,6 +1,6 @@
 """The scopes that a governed call is paid from, and what caps them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime, tzinfo
 
 from cockpit.core.budget import Budget
@@ -109,16 +109,23 @@ class Scopes:
         caps = Cap(budget.money, budget.tokens) if budget is not None and firm else None
         self._ledger.cap(purse, caps)
 
-    def outside(self, now: int, spent_since: Callable[[int], int]) -> None:
-        """Tells the ledger what found runs spent today. `spent_since` counts the whole machine."""
-        day, _ = self._calendar(now)
-        everything = spent_since(self.midnight(now))
-        governed = self._ledger.balance(day).settled.nano
-        self._ledger.outside(day, Amount(max(0, everything - governed), 0))
+    def outside(self, now: int, today: int, earlier: int) -> None:
+        """Tells the ledger what found runs spent, given what the whole machine did.
+
+        `today` and `earlier` this month, in nano-dollars.
+        """
+        for scope, everything in zip(self._calendar(now), (today, earlier + today), strict=True):
+            governed = self._ledger.balance(scope).settled.nano
+            self._ledger.outside(scope, Amount(max(0, everything - governed), 0))
 
     def midnight(self, now: int) -> int:
         """When the operator's day began (ms)."""
         moment = self._moment(now).replace(hour=0, minute=0, second=0, microsecond=0)
+        return int(moment.timestamp() * 1000)
+
+    def first_of_month(self, now: int) -> int:
+        """When the operator's month began (ms)."""
+        moment = self._moment(now).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return int(moment.timestamp() * 1000)
 
     def _calendar(self, now: int) -> tuple[str, str]:

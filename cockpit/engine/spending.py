@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
-from cockpit.core.spending import By, Only, as_builtins
+from cockpit.core.spending import By, Only, SpentReport, as_builtins
 from cockpit.engine.api import RequestError
 from cockpit.journal import paths
 from cockpit.journal.index import Index
@@ -40,7 +40,20 @@ def answer(path: Path, request: dict[str, Any], journal: Path | None = None) -> 
         msgspec.ValidationError: for arguments of a wrong kind.
     """
     asked = msgspec.convert(request, Request)
-    zone = _zone(asked.tz)
+    report = _report(path, asked, _zone(asked.tz), journal)
+    return msgspec.json.encode(as_builtins(report))
+
+
+def machine_spent(path: Path, since: int, until: int) -> int:
+    """Nano-dollars of all calls of [since, until) milliseconds, governed or found.
+
+    Raises:
+        RequestError: for books that cannot be read yet.
+    """
+    return _report(path, Request(since=since, until=until), None, None).total.nano
+
+
+def _report(path: Path, asked: Request, zone: tzinfo | None, journal: Path | None) -> SpentReport:
     try:
         index = Index.open(path, read_only=True)
     except FileNotFoundError as error:
@@ -48,10 +61,9 @@ def answer(path: Path, request: dict[str, Any], journal: Path | None = None) -> 
     try:
         with closing(index), WireBooks.reading(journal or paths.journal_file()) as wire:
             index.query("BEGIN")  # calls, runs and kinds of the same moment
-            report = spend(index, asked.by, asked.since, asked.until, zone, asked.only, wire)
+            return spend(index, asked.by, asked.since, asked.until, zone, asked.only, wire)
     except sqlite3.DatabaseError as error:
         raise RequestError(f"the books cannot be read: {error}") from error
-    return msgspec.json.encode(as_builtins(report))
 
 
 def _zone(name: str) -> tzinfo | None:
