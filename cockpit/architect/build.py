@@ -12,14 +12,16 @@ from cockpit.architect.blobs import Blobs
 from cockpit.architect.capabilities import capabilities, pattern
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source, hints, numbers, sources
-from cockpit.architect.expressions import Openings, Pool, parts_of_years
+from cockpit.architect.expressions import Openings, Pool, of_input, parts_of_years
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
+from cockpit.architect.forms import pattern as form_of
 from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
 from cockpit.architect.plan import Instead, Plan, fetched, names_in, replaced
 from cockpit.architect.refusals import RefusedError
+from cockpit.architect.selected_by import by_input, keyed
 from cockpit.architect.sources import amounts, lists
-from cockpit.core.script import Refusal, Script
+from cockpit.core.script import Input, Refusal, Script
 
 BETWEEN = "\x1f"
 
@@ -75,11 +77,19 @@ def built(
     """
     days = [run.day for run in runs]
     pool = Pool(days, parts_of_years(days))
+    inputs = [of_input(name, [run.given[name] for run in runs]) for name in runs[0].given]
+    pool.add(inputs)
     read = sources(runs, pool, blobs)
     words = hints(runs)
     tables = [rows for one in read for rows in lists(one.slot)]
+    for one in read:
+        pool.add(keyed(one.slot, inputs))
     for rows in tables:
         pool.add(amounts(rows, hints=words))
+    for rows in list(tables):
+        told, parts = by_input(rows, inputs)
+        pool.add(told)
+        tables += parts
     pool.more = lambda texts: computed_texts(pool, texts)
     scene = Scene(pool, tables, days, numbers(runs))
     pool.openings = openings
@@ -271,7 +281,28 @@ def _edited(
         ):
             return None
         told = f"with_line({told}, {literal(begin)}, {plan.text(line, about)})"
+    _ends(old, changed, where, about, plan)
     return f"write({where}, {told})"
+
+
+def _ends(old: Sequence[str], changed: Sequence[int], where: str, about: str, plan: Plan) -> None:
+    """A guard that the file is whole: it ends as it always did, or has as many lines."""
+    split = [before.split("\n") for before in old]
+    last = max((at for at, line in enumerate(split[0]) if line.strip()), default=0)
+    told = f"read({where})"
+    if all(before.endswith("\n") for before in old):
+        told = f"lines({told})"
+        if last not in changed and len({lines[last] for lines in split}) == 1:
+            words = f"{about} ends as it always did"
+            plan.guard(f"check({told}[-1] == {literal(split[0][last])}, {words!r})", words)
+            return
+    counts = {len([line for line in lines if line]) for lines in split}
+    if len(counts) == 1:
+        words = f"{about} has {counts.copy().pop()} lines, as always"
+        told = (
+            told if told.startswith("lines(") else f"[line for line in {told}.split('\\n') if line]"
+        )
+        plan.guard(f"check(len({told}) == {counts.pop()}, {words!r})", words)
 
 
 # -- one effect for each row ------------------------------------------------------------------
@@ -346,9 +377,15 @@ def _script(
     arguments = sorted(
         names_in(checks) & (names | {f"{one}_text" for one in names} | set(plan.rows.values()))
     )
-    body = ["def main(day: date) -> None:", *_indented([*gets, *rows, *empty, *plan.before])]
+    inputs = _inputs(runs, names_in([*gets, *rows, *plan.before, *checks, *steps]))
+    asked = "".join(f", {one.name}: str" for one in inputs)
+    body = [
+        f"def main(day: date{asked}) -> None:",
+        *_indented([*gets, *rows, *empty, *plan.before]),
+    ]
     defined = names_in(gets) | set(plan.rows.values())
     arguments = [one for one in arguments if one in defined]
+    arguments += sorted(names_in(checks) & {one.name for one in inputs})
     if checks:
         body.append(f"    promises({', '.join(['day', *arguments])})")
     body += _indented(steps)
@@ -360,7 +397,8 @@ def _script(
     body += [line for one in plan.functions for line in ("", "", *one.rstrip().split("\n"))]
     purpose = _purpose(runs)
     newest = max(run.day for run in runs)
-    source, lines = emit.script(purpose, body, promises, newest.isoformat())
+    forms = {one.name: one.pattern for one in inputs}
+    source, lines = emit.script(purpose, body, promises, newest.isoformat(), forms)
     return Script(
         task=task_id,
         purpose=purpose,
@@ -370,12 +408,29 @@ def _script(
         holes=tuple(plan.holes),
         guards=tuple(
             dict.fromkeys(
-                [*plan.guards.values(), *plan.told, *(clause.words for _, clause in months)]
+                [
+                    *(f"{one.option} is told with the task: {one.words}" for one in inputs),
+                    *plan.guards.values(),
+                    *plan.told,
+                    *(clause.words for _, clause in months),
+                ]
             )
         ),
         contract=tuple(clause for _, clause in promised),
         trained=tuple(run.name for run in runs),
+        inputs=inputs,
     )
+
+
+def _inputs(runs: Sequence[Run], used: set[str]) -> tuple[Input, ...]:
+    """What the script is told beside the day, with the form that it had in these runs."""
+    found: list[Input] = []
+    for name in runs[0].given:
+        if name in used:
+            values = {run.name: run.given[name] for run in runs}
+            form, words = form_of(list(values.values()))
+            found.append(Input(name, form, words, values))
+    return tuple(found)
 
 
 def _constants(plan: Plan, kept: Sequence[Source]) -> Iterator[str]:
@@ -401,7 +456,15 @@ def _indented(lines: Sequence[str]) -> list[str]:
 def _purpose(runs: Sequence[Run]) -> str:
     """The shortest way in which somebody asked for it, without the date."""
     asked = sorted(
-        (run.trace.task for run in runs if run.trace.task), key=lambda one: (len(one), one)
+        (_without(run) for run in runs if run.trace.task), key=lambda one: (len(one), one)
     )
     text = re.sub(r"\s+", " ", asked[0]) if asked else "A repeated task"
     return re.sub(r"\d{4}-\d{2}-\d{2}", "the day", text)[:160]
+
+
+def _without(run: Run) -> str:
+    """The prompt with the names of its inputs in place of their values."""
+    text = run.trace.task
+    for name, value in run.given.items():
+        text = re.sub(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", f"<{name.strip('_')}>", text)
+    return text

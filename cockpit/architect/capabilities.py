@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from cockpit.architect.commands import program, subcommand
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source
-from cockpit.architect.filled import Filled
+from cockpit.architect.filled import Filled, is_path
+from cockpit.architect.operations import untold
 from cockpit.core.script import Capabilities
 
 
@@ -31,8 +32,8 @@ def capabilities(runs: Sequence[Run], kept: Sequence[Source]) -> Capabilities:
     for act in (act for run in runs for act in run.acts):
         if act.kind == "command":
             commands.add(_command(act.words))
-        read |= {masked_pattern(path) for path in _reads(act)}
-        write |= {masked_pattern(path) for path in _writes(act)}
+        read |= {masked_pattern(path, act.told) for path in _reads(act)}
+        write |= {masked_pattern(path, act.told) for path in _writes(act)}
     return Capabilities(
         hosts=tuple(sorted(hosts)),
         methods=("GET",) if hosts else (),
@@ -61,12 +62,15 @@ def _writes(act: Act) -> tuple[str, ...]:
 
 def pattern(target: Filled) -> str:
     """The path with a star for every value."""
-    return "".join(part if isinstance(part, str) else "*" for part in target.parts)
+    return "".join(
+        part if isinstance(part, str) else "**" if is_path(part) else "*" for part in target.parts
+    )
 
 
-def masked_pattern(path: str) -> str:
-    """The path with a star for dates and numbers."""
-    return re.sub(r"\*[*.\-]*\*", "*", re.sub(r"\d[\d.\-]*\d|\d", "*", path))
+def masked_pattern(path: str, told: Sequence[str] = ()) -> str:
+    """The path with a star for dates, numbers and what the prompt told."""
+    path = re.sub(r"\*[*.\-]*\*", "*", re.sub(r"\d[\d.\-]*\d|\d", "*", untold(path, told)))
+    return path.replace("<I>", "**" if any("/" in value for value in told) else "*")
 
 
 def _general(paths: set[str]) -> set[str]:

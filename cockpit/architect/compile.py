@@ -10,10 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from cockpit.architect import refusals, virtual
+from msgspec import structs
+
+from cockpit.architect import asking, phrases, refusals, virtual
 from cockpit.architect.align import shape
+from cockpit.architect.asking import asked
 from cockpit.architect.blobs import Blobs
 from cockpit.architect.build import built
+from cockpit.architect.dates import run_day
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, reading
 from cockpit.architect.filled import OpenHoleError
@@ -45,7 +49,27 @@ def _compiled_task(task_id: str, traces: list[Trace], blobs: Blobs) -> Script | 
     refusal = refusals.of_effects(runs)
     if refusal is not None:
         return refusal
-    return _compiled(task_id, runs, blobs)
+    told = asked(runs)
+    if told.inputs:
+        runs = [reading(run.trace, blobs, told.given.get(run.name)) for run in runs]
+    made = _compiled(task_id, runs, blobs)
+    if isinstance(made, Refusal):
+        return made
+    return structs.replace(made, phrases=asking.used(told, made.inputs))
+
+
+def arguments(script: Script, trace: Trace) -> tuple[str, ...] | None:
+    """The inputs of a run as words for the script's command line.
+
+    None where its prompt does not tell them, tells one of another form, or asks for another day.
+    """
+    day = run_day(trace)
+    told = phrases.heard(script, trace.task, day)
+    if told.known:
+        return None if told.values is None else phrases.options(script, told.values)
+    if script.inputs or phrases.of_another_day(script, trace.task, day):
+        return None
+    return ()
 
 
 def _compiled(task_id: str, runs: list[Run], blobs: Blobs) -> Script | Refusal:
@@ -111,8 +135,12 @@ def _said_instead(script: Script, run: Run, blobs: Blobs) -> tuple[str, ...] | N
     return None
 
 
-def _trainings(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Groups of runs to learn from: those that did the same, and of these those whose texts look the same."""
+def _trainings(every: Sequence[Run]) -> Iterator[list[Run]]:
+    """Groups of runs to learn from: those that did the same, and of these those whose texts look the same.
+
+    Where prompts tell something, a run of which nobody can say what it was told teaches nothing.
+    """
+    runs = [run for run in every if run.given] or every
     for coarse in (False, True):
         group = grouped(runs, coarse=coarse)[0]
         yield group

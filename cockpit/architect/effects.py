@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from cockpit.architect.blobs import Blobs
 from cockpit.architect.commands import program, subcommand
-from cockpit.architect.operations import Operation, masked, operations
+from cockpit.architect.operations import Operation, masked, operations, untold
 from cockpit.core.trace import File, Trace
 
 ActKind = Literal["write", "copy", "move", "remove", "command", "post", "unknown"]
@@ -33,29 +33,34 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
     before: str | None = None
     step: int = 0
     why: str = ""
+    told: tuple[str, ...] = ()
+    """What the prompt told the run: values that are no part of the key."""
 
     @property
     def key(self) -> str:
         """Equal for effects that do the same in different runs."""
         match self.kind:
             case "write" | "remove":
-                return f"{self.kind} {masked(self.words[0])}"
+                return f"{self.kind} {self._masked(self.words[0])}"
             case "copy" | "move":
-                places = [masked(posixpath.dirname(word)) for word in self.words]
+                places = [self._masked(posixpath.dirname(word)) for word in self.words]
                 return f"{self.kind} {places[0]} {places[1]}"
             case "command":
                 told = f"{program(self.words)} {subcommand(self.words)}"
                 flags = " ".join(word for word in self.words[1:] if word.startswith("-"))
-                return f"command {told} {masked(flags)}"
-        return f"{self.kind} {masked(self.words[0])}"
+                return f"command {told} {self._masked(flags)}"
+        return f"{self.kind} {self._masked(self.words[0])}"
 
     @property
     def coarse(self) -> str:
         """As `key`, but of a path only its folder and what it ends in."""
         if self.kind in ("write", "remove"):
             folder, name = posixpath.split(self.words[0])
-            return f"{self.kind} {masked(folder)}/*{posixpath.splitext(name)[1]}"
+            return f"{self.kind} {self._masked(folder)}/*{posixpath.splitext(name)[1]}"
         return self.key
+
+    def _masked(self, text: str) -> str:
+        return masked(untold(text, self.told))
 
 
 def text_of(file: File | None, blobs: Blobs) -> str | None:
@@ -68,13 +73,15 @@ def text_of(file: File | None, blobs: Blobs) -> str | None:
         return None
 
 
-def effects(trace: Trace, blobs: Blobs) -> tuple[Act, ...]:
-    """The effects of a run in their order."""
+def effects(trace: Trace, blobs: Blobs, told: tuple[str, ...] = ()) -> tuple[Act, ...]:
+    """The effects of a run in their order; `told` are values from its prompt."""
     done = operations(trace)
     if trace.world is None or trace.world.after is None:
         acts = list(_by_calls(done))
     else:
         acts = list(_by_world(trace, done, blobs))
+    if told:
+        acts = [structs.replace(act, told=told) for act in acts]
     return tuple(_ordered(_git(acts)))
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,11 +62,16 @@ def _needed(names: Iterable[str]) -> set[str]:
 
 
 def script(
-    purpose: str, body: Sequence[str], promises: Sequence[str], day: str
+    purpose: str,
+    body: Sequence[str],
+    promises: Sequence[str],
+    day: str,
+    inputs: Mapping[str, str] | None = None,
 ) -> tuple[str, tuple[int, int]]:
     """The whole file and the first and last line of its body.
 
-    `body` are the lines of `main`, `promises` those of the function it calls before it changes anything.
+    `body` are the lines of `main`, `promises` those of the function it calls before it changes anything,
+    `inputs` the forms of what it is told beside the day.
     """
     code = ast.parse("\n".join((*body, *promises)))
     used = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
@@ -95,8 +100,9 @@ def script(
     lines = [*head, *body]
     end = len(lines)
     tail = ["", "", *promises] if promises else []
+    forms = f", {dict(inputs)!r}" if inputs else ""
     rest = ["", "", BELOW, "", stands, "", "",
-            'if __name__ == "__main__":', "    start(main)", ""]  # fmt: skip
+            'if __name__ == "__main__":', f"    start(main{forms})", ""]  # fmt: skip
     return "\n".join([*lines, *tail, *rest]), (begin, end)
 
 

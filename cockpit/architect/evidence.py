@@ -17,7 +17,7 @@ from cockpit.architect.effects import Act, effects, text_of
 from cockpit.architect.expressions import Pool
 from cockpit.architect.filled import Filled, OpenHoleError, code, fill
 from cockpit.architect.loops import Loop, loop
-from cockpit.architect.operations import Operation, operations
+from cockpit.architect.operations import Operation, masked, operations, untold
 from cockpit.architect.prelude import Record
 from cockpit.architect.sources import Slot, derived, lists, slot, values
 from cockpit.core.trace import Trace
@@ -35,10 +35,16 @@ class Run(Struct, frozen=True):
     day: date
     operations: tuple[Operation, ...]
     acts: tuple[Act, ...]
+    given: dict[str, str] = {}
+    """The inputs that its prompt told, by name."""
 
     @property
     def name(self) -> str:
         return self.trace.run
+
+    def masked(self, target: str) -> str:
+        """What is read without what differs between runs."""
+        return masked(untold(target, self.given.values()))
 
 
 class Source(Struct, frozen=True):
@@ -51,8 +57,11 @@ class Source(Struct, frozen=True):
     each: Loop | None = None
 
 
-def reading(trace: Trace, blobs: Blobs) -> Run:
-    return Run(trace, run_day(trace), operations(trace), effects(trace, blobs))
+def reading(trace: Trace, blobs: Blobs, given: dict[str, str] | None = None) -> Run:
+    """The run; what its prompt told counts as nothing of its own in the keys of what it did."""
+    told = tuple((given or {}).values())
+    done = effects(trace, blobs, told)
+    return Run(trace, run_day(trace), operations(trace), done, given or {})
 
 
 def content(run: Run, kind: str, target: str, blobs: Blobs) -> str | None:
@@ -194,21 +203,15 @@ def _by_key(run: Run, blobs: Blobs) -> dict[str, list[str]]:
         for kind, target in kinds:
             if kind == "query" and not _replayable(one):
                 continue
-            key = f"{kind} {_masked(target)}" if kind != "query" else one.key
+            key = f"{kind} {run.masked(target)}" if kind != "query" else run.masked(one.key)
             if target not in found.get(key, []) and content(run, kind, target, blobs) is not None:
                 found.setdefault(key, []).append(target)
     for act in run.acts:
         if act.kind == "write" and act.before is not None:
-            key = f"read {_masked(act.words[0])}"
+            key = f"read {run.masked(act.words[0])}"
             if act.words[0] not in found.get(key, []):
                 found.setdefault(key, []).append(act.words[0])
     return found
-
-
-def _masked(target: str) -> str:
-    from cockpit.architect.operations import masked
-
-    return masked(target)
 
 
 def _replayable(one: Operation) -> bool:
@@ -267,7 +270,7 @@ _RESERVED = frozenset(
     """
     day row rows text name names get read run write copy move data table lines total mean check
     agree drift number first field groups items ranked known above below back shifted iso slug stem
-    cell expect date timedelta json csv re os sys io start main promises command append iso format
+    cell expect chosen pick inner_path fitting matches date timedelta json csv re os sys io start main promises command append iso format
     str int float len sum max min round sorted list dict set print open input id hash type for in
     is if else and or not def class return import from as with while try pass lambda none true false
     """.split()  # noqa: SIM905

@@ -57,6 +57,15 @@ class Form(Struct, frozen=True):
         return "partition" in self.shown or "[" in self.shown
 
 
+def of_input(name: str, values: Sequence[str]) -> Expression:
+    """What was told with the task."""
+    return Expression(name, tuple(values), 1.2, name, (("--", name),))
+
+
+def is_input(expression: Expression) -> bool:
+    return expression.uses[:1] != () and expression.uses[0][0] == "--"
+
+
 def written_as(expression: "Expression", form: "Form") -> str:
     """The expression in the form, within an f-string."""
     code = expression.code

@@ -14,6 +14,7 @@ from cockpit.architect.expressions import (
     Openings,
     Pool,
     date_like,
+    is_input,
     parted,
     year_choice,
 )
@@ -258,7 +259,14 @@ def code(filled: Filled, wrap: str = "") -> str:
 def _wrapped(choice: Choice, wrap: str) -> tuple[str]:
     if not wrap or choice.expression.label == "date":
         return (choice.shown,)
+    if wrap == "name" and is_path(choice):
+        wrap = "inner_path"
     return (Choice(choice.expression, choice.form, (), wrap).shown,)
+
+
+def is_path(choice: Choice) -> bool:
+    """An input that had several parts of a path in some run."""
+    return is_input(choice.expression) and any("/" in value for value in choice.expression.values)
 
 
 def _formatted(shown: str) -> str:

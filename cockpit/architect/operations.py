@@ -69,6 +69,14 @@ def masked(text: str) -> str:
     return _NUMBER.sub("<N>", _HEX.sub("<H>", _DATE.sub("<D>", text)))
 
 
+def untold(text: str, values: Iterable[str]) -> str:
+    """The text with these values as <I>, in any letters; numbers are left to `masked`."""
+    for value in values:
+        if re.search(r"[^\W\d_]", value):
+            text = re.sub(rf"(?i)(?<![^\W_]){re.escape(value)}(?![^\W_])", "<I>", text)
+    return text
+
+
 def operations(trace: Trace) -> tuple[Operation, ...]:
     """All that the run did and was not undone, in its order."""
     from cockpit.architect.reading import read_steps  # it builds on Operation

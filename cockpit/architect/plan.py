@@ -69,7 +69,8 @@ class Plan:
             for field in loop.selection.fields:
                 if field in rows.keys:
                     self.uses.add((*rows.place, "", rows.keys[field]))
-            if loop.selection.code == rows.code or rows.code.startswith("groups("):
+            whole = loop.selection.code == rows.code and not rows.code.startswith("chosen(")
+            if whole or rows.code.startswith("groups("):
                 self.exact.add(rows.place)
             for code_, key in rows.keys.items():
                 if code_ in loop.selection.code:

@@ -19,7 +19,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -329,6 +329,12 @@ def pick(rows: Iterable[Any], key: str, value: object) -> Any:
     return found[0] if len(found) == 1 else drift(f"{len(found)} rows with {key} = {value!r}")
 
 
+def chosen(rows: Iterable[Any], key: str, value: object) -> list[Any]:
+    """The rows that have the value, of which there is one at least."""
+    found = [row for row in rows if row[key] == value]
+    return found or list(drift(f"no rows with {key} = {value!r}"))
+
+
 def number(value: Any) -> int | float:
     """A number, also from a text like '1,234.5' or '12G'."""
     if isinstance(value, bool):
@@ -470,6 +476,11 @@ def word(value: Any) -> str:
     return told
 
 
+def inner_path(value: Any) -> str:
+    """A value that becomes several parts of a path, each of them a name."""
+    return "/".join(map(name, str(value).split("/")))
+
+
 def cell(value: Any) -> str:
     """A value that becomes a cell of a table."""
     told = str(value)
@@ -554,14 +565,23 @@ KINDS: dict[str, Callable[[Any], bool]] = {
 # -- running ----------------------------------------------------------------------------------
 
 
-def given(arguments: list[str], inputs: Iterable[str]) -> argparse.Namespace:
+def given(arguments: list[str], inputs: Mapping[str, str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--date", type=date.fromisoformat, required=True, help="the day it is for")
     parser.add_argument("--dry-run", action="store_true", help="change nothing")
     parser.add_argument("--cassette", type=Path, help="a folder of recorded answers")
     for one in inputs:
-        parser.add_argument(f"--{one}", required=True)
+        parser.add_argument(f"--{one.strip('_').replace('_', '-')}", dest=one, required=True)
     return parser.parse_args(arguments)
+
+
+def fitting(told: argparse.Namespace, inputs: Mapping[str, str]) -> list[str]:
+    """The inputs, each of the form that it had in every run."""
+    for one, form in inputs.items():
+        value = getattr(told, one)
+        if re.fullmatch(form, value) is None:
+            drift(f"{one} has a form that it never had: {value[:80]!r}")
+    return [getattr(told, one) for one in inputs]
 
 
 def prepared(told: argparse.Namespace) -> None:
@@ -571,12 +591,15 @@ def prepared(told: argparse.Namespace) -> None:
         STATE.cassette = json.loads((told.cassette / "index.json").read_text())
 
 
-def start(main: Callable[..., None], inputs: Iterable[str] = ()) -> None:
-    """Runs the script; its last line is JSON, its exit code says how it went."""
+def start(main: Callable[..., None], inputs: Mapping[str, str] | None = None) -> None:
+    """Runs the script; its last line is JSON, its exit code says how it went.
+
+    `inputs` are the forms of what it is told beside the day, by name.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    told = given(sys.argv[1:], inputs)
+    told = given(sys.argv[1:], inputs or {})
     prepared(told)
-    code, reason = ended(lambda: main(told.date, *(getattr(told, one) for one in inputs)))
+    code, reason = ended(lambda: main(told.date, *fitting(told, inputs or {})))
     status = {DONE: "done", DRIFT: "drift", UNAVAILABLE: "unavailable", DENIED: "denied"}
     result = {
         "status": status.get(code, "bug"),

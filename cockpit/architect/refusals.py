@@ -136,6 +136,8 @@ def open_hole(error: OpenHoleError, training: Sequence[Run]) -> Refusal:
 
 
 def _open_code(training: Sequence[Run], values: Sequence[str]) -> tuple[str, str]:
+    if values and all(_asked(run, value) for run, value in zip(training, values, strict=False)):
+        return "N5", "its prompt tells it, but in no place that is the same in every run"
     if _opaque(training, values):
         return "N9", "its source was cut short or written by a model"
     pairs = list(zip(training, values, strict=False))
@@ -146,6 +148,12 @@ def _open_code(training: Sequence[Run], values: Sequence[str]) -> tuple[str, str
             return "N5", "chosen by no rule that fits every run"
         return "N4", "free text that the model wrote"
     return "N6", "no output contains it, the model worked it out"
+
+
+def _asked(run: Run, value: str) -> bool:
+    """Whether the run was told the value, by somebody who was asked for nothing else that varies."""
+    words = rf"(?i)(?<![\w.]){re.escape(value)}(?![\w])"
+    return len(value) > 1 and re.search(words, run.trace.task) is not None
 
 
 def is_prose(values: Sequence[str]) -> bool:

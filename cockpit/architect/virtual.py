@@ -176,7 +176,7 @@ def played(body: CodeType, run: Run, blobs: Blobs, day: date | None = None) -> O
     names["__builtins__"] = _BUILTINS | {"__import__": _imported}
     exec(body, names)  # names and constants only, see body_of
     try:
-        names["main"](day or run.day)
+        names["main"](day or run.day, *_inputs(body, run))
     except prelude.Stop as stop:
         stage.outcome.code, stage.outcome.reason = stop.code, str(stop)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
@@ -184,6 +184,18 @@ def played(body: CodeType, run: Run, blobs: Blobs, day: date | None = None) -> O
     except Exception as error:
         stage.outcome.code, stage.outcome.reason = EXIT_BUG, f"{type(error).__name__}: {error}"
     return stage.outcome
+
+
+def _inputs(body: CodeType, run: Run) -> list[str]:
+    """What `main` is told beside the day, by the names of its arguments."""
+    main = next(
+        one for one in body.co_consts if isinstance(one, CodeType) and one.co_name == "main"
+    )
+    wanted = main.co_varnames[1 : main.co_argcount]
+    for name in wanted:
+        if name not in run.given:
+            prelude.drift(f"its prompt does not tell {name}")
+    return [run.given[name] for name in wanted]
 
 
 def difference(outcome: Outcome, run: Run) -> str:

@@ -59,6 +59,38 @@ class Clause(Struct, frozen=True, omit_defaults=True):
     check: str = ""
 
 
+class Input(Struct, frozen=True, omit_defaults=True):
+    """A value that is told with the task, for `--name`: `pattern` is the form that it had in every run.
+
+    `words` say that form, `values` are what it was, by run.
+    """
+
+    name: str
+    pattern: str
+    words: str = ""
+    values: dict[str, str] = {}
+
+    @property
+    def option(self) -> str:
+        """The name as an option of the script."""
+        return "--" + self.name.strip("_").replace("_", "-")
+
+
+class Place(Struct, frozen=True, omit_defaults=True):
+    """A place of a phrase: an input, the day as `form` (strftime) of the code `day`, or one of the `seen`."""
+
+    input: str = ""
+    day: str = ""
+    form: str = ""
+    seen: tuple[str, ...] = ()
+
+
+class Phrase(Struct, frozen=True):
+    """How a task is asked for: what is always said, and places in it."""
+
+    parts: tuple[str | Place, ...]
+
+
 class Script(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A program that replaces a task. `tier` 0 was compiled without a model, 1 with one call to one."""
 
@@ -74,6 +106,9 @@ class Script(Struct, frozen=True, kw_only=True, omit_defaults=True):
     contract: tuple[Clause, ...] = ()
     trained: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    """How its task was asked for: what tells the inputs of a run. They are no part of the program."""
 
     @property
     def content(self) -> str:

@@ -19,10 +19,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cockpit.architect import compile as compiling
 from cockpit.architect.broker import Answer, Request, denied, refused
-from cockpit.architect.compile import compile_task
-from cockpit.architect.replay import Told, judged, last_line, no_arguments, scene, tell
+from cockpit.architect.compile import arguments, compile_task
+from cockpit.architect.replay import Told, judged, last_line, scene, tell
 from cockpit.architect.sandbox import Bubblewrap, Sandbox, best
 from cockpit.architect.stage import Played, covered, play
 from cockpit.architect.verify import verify
@@ -33,8 +32,6 @@ from tests.families.changes import changed, truth_of
 from tests.families.family import Family, Occasion, Recorded, record
 from tests.families.web import Page, Web
 
-arguments = getattr(compiling, "arguments", no_arguments)
-arguments = getattr(compiling, "arguments", no_arguments)
 SETS = {"development": development.FAMILIES, "frozen": frozen.FAMILIES}
 SAID = {3: "drift", 4: "unavailable", 5: "denied", 1: "bug"}
 
@@ -106,7 +103,9 @@ def judge(
         folds(row, recorded, told, blobs, sandbox)
     if isinstance(made, Refusal):
         return row, None, told
-    scenes = [live(made, one, blobs) for one in recorded.later]
+    readable = [one for one in recorded.later if arguments(made, one.trace) is not None]
+    row.later += Counter(refused=len(recorded.later) - len(readable))
+    scenes = [live(made, one, blobs) for one in readable]
     for one in play(scenes, blobs, sandbox):
         note(row, row.later, made, one, told[one.name], "later")
     trials = gates(family.name, made, traces, blobs, sandbox)

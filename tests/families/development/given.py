@@ -126,7 +126,7 @@ class CustomerPlan(Family):
         )
 
     def prepare(self, place, day, chance):
-        prices = {"basic": 9, "team": 29, "business": 99}
+        prices = {"basic": 25, "team": 79, "business": 240}
         place.serve(
             "http://crm.local/plans",
             {
@@ -145,7 +145,7 @@ class CustomerPlan(Family):
         customer, plan = self.customers[day.number], self.plans[day.number]
         told = json.loads(hands.get(f"http://crm.local/customers/{customer}"))
         plans = json.loads(hands.get("http://crm.local/plans"))["plans"]
-        price = next(one["price"] for one in plans if one["plan"] == plan)
+        price = {one["plan"]: one["price"] for one in plans}[plan]
         text = (
             f"# {customer}: {plan}\n\nmail: {told['mail']}\nseats: {told['seats']}\n"
             f"price: {price} a seat from {day}\n"
@@ -186,6 +186,7 @@ class DayAsked(Family):
     group = "trap"
     prompts = ("Rebuild the digest of {value}", "digest for {value} again please, from its log")
     backs = (9, 1, 30, 4, 17, 2, 12, 5, 21, 1, 3)
+    source, target, first, second = "logs", "digests", "hits", "errors"
 
     def asked(self, day):
         return day.before(self.backs[day.number])
@@ -195,19 +196,21 @@ class DayAsked(Family):
 
     def prepare(self, place, day, chance):
         for back in range(1, 32):
-            text = f"hits {chance.randint(2_000, 9_000)}\nerrors {chance.randint(11, 99)}\n"
-            place.put(f"logs/{day.before(back)}.txt", text)
+            text = f"{self.first} {chance.randint(2_000, 9_000)}\n{self.second} {chance.randint(31, 99)}\n"
+            place.put(f"{self.source}/{day.before(back)}.txt", text)
 
     def work(self, hands, day):
-        told = hands.read(f"logs/{self.asked(day)}.txt").split()
-        hands.write(f"digests/{self.asked(day)}.md", f"{told[1]} hits, {told[3]} errors\n")
+        told = hands.read(f"{self.source}/{self.asked(day)}.txt").split()
+        text = f"{told[1]} {self.first}, {told[3]} {self.second}\n"
+        hands.write(f"{self.target}/{self.asked(day)}.md", text)
 
 
 class MostlyYesterday(DayAsked):
     """In every run that anybody saw it was the day before."""
 
     name = "mostly-yesterday"
-    prompts = ("Digest of {value}", "digest for {value} please, from its log")
+    prompts = ("Meter reading of {value}", "meter reading for {value} please")
+    source, target, first, second = "meters", "readings", "water", "gas"
     backs = (1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 6)
 
 
@@ -231,7 +234,7 @@ class HostileValue(Family):
             "".join(c if c.isalnum() else " " for c in self.topics[day.number]).split()
         )
         menu = hands.read("site/menu.txt").split()[0]
-        hands.write(f"site/{topic}.html", f"<h1>{topic}</h1>\n<p>One of {menu} pages</p>\n")
+        hands.write(f"site/{topic}.html", f"<b>{topic}</b>\n<p>One of {menu} pages</p>\n")
         hands.run(f"cp site/{topic}.html site/newest-{day}.html")
 
 

@@ -34,7 +34,7 @@ class InvoiceFor(Family):
     def work(self, hands, day):
         name = self.names[day.number]
         rows = csv.DictReader(io.StringIO(hands.read("customers.csv")))
-        row = next(row for row in rows if row["name"] == name)
+        row = {row["name"]: row for row in rows}[name]
         amount = int(row["hours"]) * int(row["rate"])
         text = (
             f"Invoice draft for {name}\nDate: {day}\n\n"
