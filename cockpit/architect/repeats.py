@@ -1,21 +1,23 @@
 """Which runs did the same: weighted similarity, average linkage, one run after the other where need be.
 
 Two clusters merge where their runs are alike by `THRESHOLD` on average. That asks for one pair at
-least that is so alike, and a pair's effects and resources tell soon that it cannot be: so only runs
-that such pairs connect are ever compared as a whole, and nothing is lost by it.
+least that is so alike, and a pair's effects and resources tell soon that it cannot be: words, which
+cost most, are compared only where a merge depends on them, and nothing is lost by it. Where nearly all
+runs are alike (hundreds of changes to the same few files) some are compared, and the others join them.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import LCSseq
 
-from cockpit.architect.candidates import EFFECTS, RESOURCES, TEXT, THRESHOLD, candidates
-from cockpit.architect.profile import Profile, widened
+from cockpit.architect.candidates import EFFECTS, RESOURCES, TEXT, candidates
+from cockpit.architect.folding import Folding
+from cockpit.architect.linkage import SAMPLED, THRESHOLD, Linkage, spread
+from cockpit.architect.profile import Profile
 
 SAME_KEY = 85.0
 SAME_WORDS = 0.90
@@ -24,8 +26,10 @@ HOW_SHARE = 0.4
 """What a run read with tells less than what it read: `cat` or `sed` is a habit of its agent."""
 IDLE_WORDS = 0.5
 """The words of a run that found nothing to do must be alike by this to what others did."""
-SAMPLED = 12
-"""So many members of a cluster a new run is held against, the latest first."""
+PROBED = 200
+"""So many runs tell how many pairs of all could be alike."""
+PAIRS = 60_000
+"""About so many pairs are compared at once."""
 LEAST_RUNS = 3
 
 
@@ -33,52 +37,28 @@ class _Kind(Struct, eq=False):
     """Runs with the very same words, effects and resources."""
 
     text: str
-    effects: tuple[int, ...]
+    effects: str
+    """A character for each."""
     tokens: frozenset[str]
     weight: float
     members: list[Profile]
 
 
 class Rarity:
-    """How much each token tells: a token of every run tells little."""
+    """How much each token of these runs tells: one that all of them have tells little."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._count = max(1, len(profiles))
-        self._held = Counter(token for one in profiles for token in one.resources)
-        self._weights: dict[str, float] = {}
-
-    def weight(self, token: str) -> float:
-        found = self._weights.get(token)
-        if found is None:
-            share = HOW_SHARE if token.startswith("cmd:") else 1.0
-            told = math.log(1 + self._count / max(1, self._held[token]))
-            found = self._weights[token] = share * told
-        return found
+        count = max(1, len(profiles))
+        held = Counter(token for one in profiles for token in one.resources)
+        weights = {
+            token: (HOW_SHARE if token.startswith("cmd:") else 1.0) * math.log(1 + count / runs)
+            for token, runs in held.items()
+        }
+        self.weight = weights.__getitem__
 
     def total(self, tokens: Iterable[str]) -> float:
+        """The weight of them all."""
         return sum(map(self.weight, tokens))
-
-
-class Folding:
-    """Names of files that no second run has, and names in folders where others loop, become `*`."""
-
-    def __init__(self, profiles: Sequence[Profile]) -> None:
-        told = [set(one.effects) | set(one.resources) for one in profiles]
-        self._held = Counter(name for names in told for name in names)
-
-    def folded(self, profiles: Iterable[Profile]) -> dict[str, Profile]:
-        """The profiles by run, as they are compared."""
-        return {one.run: self._fold(one) for one in profiles}
-
-    def _fold(self, one: Profile) -> Profile:
-        effects = [self._name(key) for key in one.effects]
-        once = [key for key, before in zip(effects, ["", *effects], strict=False) if key != before]
-        resources = {self._name(token) for token in one.resources}
-        return replace(one, effects=tuple(once), resources=tuple(sorted(resources)))
-
-    def _name(self, told: str) -> str:
-        wide = widened(told)
-        return wide if self._held[told] == 1 or self._held[wide] > 1 else told
 
 
 class Keys:
@@ -94,9 +74,9 @@ class Keys:
                 known.append(key)
             self._numbers[key] = self._numbers[found[0]] if found else len(self._numbers)
 
-    def numbers(self, effects: Iterable[str]) -> tuple[int, ...]:
-        """The keys as numbers."""
-        return tuple(self._numbers[key] for key in effects)
+    def letters(self, effects: Iterable[str]) -> str:
+        """The keys, a character for each: texts are compared much faster than numbers."""
+        return "".join(chr(self._numbers[key]) for key in effects)
 
 
 def similarity(one: Profile, other: Profile, among: Sequence[Profile] = ()) -> float:
@@ -112,25 +92,34 @@ def similarity(one: Profile, other: Profile, among: Sequence[Profile] = ()) -> f
 
 def _kind(one: Profile, keys: Keys, rarity: Rarity) -> _Kind:
     tokens = frozenset(one.resources)
-    return _Kind(one.text, keys.numbers(one.effects), tokens, rarity.total(tokens), [one])
+    return _Kind(one.text, keys.letters(one.effects), tokens, rarity.total(tokens), [one])
 
 
-def _alike(one: _Kind, other: _Kind, rarity: Rarity, least: float = 0.0) -> float:
-    """The similarity; what cannot reach `least` may come out as 0."""
+def _alike(one: _Kind, other: _Kind, rarity: Rarity) -> float:
+    """The similarity."""
     if bool(one.effects) != bool(other.effects):
         return _idle(one, other, _words(one, other), rarity)
-    work = RESOURCES * _resources(one, other, rarity)
     if one.effects:
-        if TEXT + EFFECTS + work < least:
-            return 0.0
-        work += EFFECTS * LCSseq.similarity(one.effects, other.effects) * 2 / (
-            len(one.effects) + len(other.effects)
-        )  # fmt: skip
-        return 0.0 if TEXT + work < least else TEXT * _words(one, other) + work
+        return TEXT * _words(one, other) + _work(one, other, rarity)
     if one.tokens or other.tokens:
-        return (TEXT * _words(one, other) + work) / (TEXT + RESOURCES)
+        text, work = _words(one, other), _resources(one, other, rarity)
+        return (TEXT * text + RESOURCES * work) / (TEXT + RESOURCES)
     text = _words(one, other)
     return text if text >= SAME_WORDS else 0.0
+
+
+def _most(one: _Kind, other: _Kind, rarity: Rarity) -> float:
+    """What the similarity cannot exceed; words are not looked at where effects tell."""
+    if one.effects and other.effects:
+        return TEXT + _work(one, other, rarity)
+    return _alike(one, other, rarity)
+
+
+def _work(one: _Kind, other: _Kind, rarity: Rarity) -> float:
+    """The part of the similarity that is not the words, of two kinds that changed something."""
+    same = LCSseq.similarity(one.effects, other.effects)
+    effects = 2 * same / (len(one.effects) + len(other.effects))
+    return EFFECTS * effects + RESOURCES * _resources(one, other, rarity)
 
 
 def _words(one: _Kind, other: _Kind) -> float:
@@ -166,10 +155,9 @@ def clusters(profiles: Sequence[Profile]) -> list[list[Profile]]:
     rarity, keys = Rarity(list(folded.values())), Keys(folded.values())
     kinds = _kinds(profiles, folded, keys, rarity)
     found: list[list[Profile]] = []
-    for component in _components(kinds, rarity):
-        for merged in _linked([kinds[place] for place in component], rarity):
-            members = [one for kind in merged for one in kind.members]
-            found += _by_project(sorted(members, key=_moment))
+    for merged in _linked(kinds, rarity):
+        members = [one for kind in merged for one in kind.members]
+        found += _by_project(sorted(members, key=_moment))
     return sorted(found, key=lambda group: (-len(group), _moment(group[0])))
 
 
@@ -188,80 +176,57 @@ def _kinds(
     return list(found.values())
 
 
-def _components(kinds: Sequence[_Kind], rarity: Rarity) -> list[list[int]]:
-    """Places of kinds that a chain of pairs which are alike connects."""
-    parents = list(range(len(kinds)))
-
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
-    for one, other in candidates(kinds, rarity):
-        first, second = root(one), root(other)
-        if first != second and _alike(kinds[one], kinds[other], rarity, THRESHOLD) >= THRESHOLD:
-            parents[second] = first
-    found: dict[int, list[int]] = defaultdict(list)
-    for place in range(len(kinds)):
-        found[root(place)].append(place)
-    return list(found.values())
-
-
 def _linked(kinds: Sequence[_Kind], rarity: Rarity) -> list[list[_Kind]]:
-    """Average linkage down to the threshold, along chains of nearest neighbours."""
-    rows = _matrix(kinds, rarity)
-    merged = {place: [kind] for place, kind in enumerate(kinds)}
-    sizes = {place: len(kind.members) for place, kind in enumerate(kinds)}
-    open_ = set(merged)
-    chain: list[int] = []
-    while open_:
-        if not chain:
-            chain.append(next(iter(open_)))
-        here = chain[-1]
-        before = chain[-2] if len(chain) > 1 else -1
-        nearest, value = _nearest(rows[here], before)
-        if value < THRESHOLD:
-            chain.clear()
-            open_.discard(here)
-        elif nearest == before:
-            _merge(here, before, rows, sizes)
-            merged[before] += merged.pop(here)
-            open_.discard(here)
-            open_.add(before)
-            del chain[-2:]
-        else:
-            chain.append(nearest)
-    return list(merged.values())
+    """The kinds grouped; of too many that are alike only some are compared with each other."""
+    few = spread(kinds, _affordable(kinds, rarity))
+    linkage = Linkage(
+        [len(kind.members) for kind in few],
+        _near(few, rarity),
+        lambda one, other: _alike(few[one], few[other], rarity),
+    )
+    groups = [[few[place] for place in places] for places in linkage.clusters()]
+    if len(few) == len(kinds):
+        return groups
+    compared = set(map(id, few))
+    late = [kind for kind in kinds if id(kind) not in compared]
+    samples = [spread(group, SAMPLED) for group in groups]
+    places = [_home(kind, samples, rarity) for kind in late]
+    for kind, place in zip(late, places, strict=True):
+        if place is not None:
+            groups[place].append(kind)
+    left = [kind for kind, place in zip(late, places, strict=True) if place is None]
+    return groups + (_linked(left, rarity) if left else [])
 
 
-def _matrix(kinds: Sequence[_Kind], rarity: Rarity) -> dict[int, dict[int, float]]:
-    rows: dict[int, dict[int, float]] = {place: {} for place in range(len(kinds))}
-    for place, one in enumerate(kinds):
-        for other in range(place):
-            rows[place][other] = rows[other][place] = _alike(one, kinds[other], rarity)
-    return rows
+def _affordable(kinds: Sequence[_Kind], rarity: Rarity) -> int:
+    """How many of the kinds may be compared, by how many pairs of some of them could be alike."""
+    if len(kinds) <= PROBED:
+        return len(kinds)
+    near = sum(1 for _ in _near(spread(kinds, PROBED), rarity))
+    share = near / (PROBED * (PROBED - 1) / 2)
+    return min(len(kinds), max(PROBED, int(math.sqrt(2 * PAIRS / share)))) if near else len(kinds)
 
 
-def _nearest(row: Mapping[int, float], before: int) -> tuple[int, float]:
-    """The most similar; where two are equally so, the one we came from."""
-    best, value = -1, -1.0
-    for other, alike in row.items():
-        if alike > value or (alike == value and other == before):
-            best, value = other, alike
-    return best, value
+def _near(kinds: Sequence[_Kind], rarity: Rarity) -> Iterator[tuple[int, int, float]]:
+    """Pairs of places that could be alike by the threshold, and the most that each could be."""
+    for one, other in candidates(kinds, rarity):
+        most = _most(kinds[one], kinds[other], rarity)
+        if most >= THRESHOLD:
+            yield one, other, most
 
 
-def _merge(gone: int, kept: int, rows: dict[int, dict[int, float]], sizes: dict[int, int]) -> None:
-    """The row of the kept one becomes the average over both."""
-    lost, row = rows.pop(gone), rows[kept]
-    part, whole = sizes[gone], sizes[gone] + sizes[kept]
-    del row[gone]
-    for other, alike in row.items():
-        mean = (alike * sizes[kept] + lost[other] * part) / whole
-        row[other] = rows[other][kept] = mean
-        del rows[other][gone]
-    sizes[kept] = whole
+def _home(kind: _Kind, samples: Sequence[Sequence[_Kind]], rarity: Rarity) -> int | None:
+    """The place of the group whose sample is most like the kind, None where none is enough."""
+    best, value = None, 0.0
+    for place, sample in enumerate(samples):
+        weight = sum(len(other.members) for other in sample)
+        most = sum(_most(kind, other, rarity) * len(other.members) for other in sample)
+        if most < THRESHOLD * weight:
+            continue
+        mean = sum(_alike(kind, other, rarity) * len(other.members) for other in sample) / weight
+        if mean >= THRESHOLD and mean > value:
+            best, value = place, mean
+    return best
 
 
 def _by_project(group: list[Profile]) -> list[list[Profile]]:
@@ -280,20 +245,25 @@ def _by_project(group: list[Profile]) -> list[list[Profile]]:
 # --- one run after the other
 
 
-def joins(one: Profile, groups: Sequence[Sequence[Profile]]) -> int | None:
-    """The place of the group that a new run belongs to, None where it is the first of its kind."""
-    every = [one, *(member for group in groups for member in group)]
+def joined(late: Sequence[Profile], groups: Sequence[Sequence[Profile]]) -> list[list[Profile]]:
+    """The groups with these runs, each in the group it is most like or the first of one of its own."""
+    found = [list(group) for group in groups]
+    every = [*late, *(member for group in groups for member in group)]
     folded = Folding(every).folded(every)
     rarity, keys = Rarity(list(folded.values())), Keys(folded.values())
-    kind = _kind(folded[one.run], keys, rarity)
-    best, value = None, 0.0
-    for place, group in enumerate(groups):
-        sample = [_kind(folded[other.run], keys, rarity) for other in list(group)[-SAMPLED:]]
-        alike = [_alike(kind, other, rarity) for other in sample]
-        mean = sum(alike) / len(alike) if alike else 0.0
-        if mean >= THRESHOLD and mean > value:
-            best, value = place, mean
-    return best
+    samples = [
+        [_kind(folded[one.run], keys, rarity) for one in group[-SAMPLED:]] for group in found
+    ]
+    for one in late:
+        kind = _kind(folded[one.run], keys, rarity)
+        place = _home(kind, samples, rarity)
+        if place is None:
+            place = len(found)
+            found.append([])
+            samples.append([])
+        found[place].append(one)
+        samples[place] = [*samples[place], kind][-SAMPLED:]
+    return found
 
 
 def _moment(one: Profile) -> tuple[int, str]:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from cockpit import architect
 from cockpit.architect.profile import Profile, profile
-from cockpit.architect.repeats import clusters, joins
+from cockpit.architect.repeats import clusters, joined
 from cockpit.architect.verdict import COMPILED_RUNS, LEAST_RUNS, Judged, judged, task_of
 from cockpit.core.redaction import Redactor, known_secrets
 from cockpit.core.script import Task
@@ -194,10 +194,8 @@ class Tasks:
         groups = [[by_run[run] for run in group if run in by_run] for group in names]
         groups = [group for group in groups if group]
         known = {one.run for group in groups for one in group}
-        for one in found:
-            if one.run not in known:
-                place = joins(one, groups)
-                groups.append([one]) if place is None else groups[place].append(one)
+        late = [one for one in found if one.run not in known]
+        groups = joined(late, groups) if late else groups
         findings.keep_groups(at, groups)
         return groups
 
