@@ -1,6 +1,7 @@
 """A group of runs that did the same, explained effect by effect."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -188,11 +189,23 @@ def _write(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
     texts = [act.text or "" for act in acts]
     about = pattern(path)
     if all(act.before is not None for act in acts):
+        _same_keys([act.before or "" for act in acts], where, about, plan)
         line = _changed(acts, texts, where, about, scene, plan)
         if line is not None:
             plan.steps.append(line)
             return
     plan.steps.append(f"write({where}, {_content(texts, about, scene, plan, acts[0].words[0])})")
+
+
+def _same_keys(old: Sequence[str], where: str, about: str, plan: Plan) -> None:
+    """A guard for an object that is written anew: a key that it never had would be lost."""
+    try:
+        found = [json.loads(text) for text in old]
+    except ValueError:
+        return
+    if all(isinstance(one, dict) for one in found) and len({tuple(one) for one in found}) == 1:
+        words = f"{about} has the keys that it always had"
+        plan.guard(f"check(list(data(read({where}))) == {list(found[0])!r}, {words!r})", words)
 
 
 def _content(texts: Sequence[str], about: str, scene: Scene, plan: Plan, path: str) -> str:

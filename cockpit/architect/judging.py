@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cockpit.architect.blobs import Blobs
+from cockpit.architect.compile import arguments
 from cockpit.architect.overlay import Overlay
 from cockpit.architect.replay import judged, scene, tell
 from cockpit.architect.sandbox import Sandbox
@@ -21,7 +22,8 @@ def in_sandbox(sandbox: Sandbox, blobs: Blobs) -> Judge:
     def judge(script: Script, traces: Sequence[Trace]) -> Mapping[str, str]:
         kept = Overlay(blobs)
         told = tell(traces, kept, sandbox)
-        scenes = [scene(script, trace, kept) for trace in traces]
+        given = {trace.run: arguments(script, trace) for trace in traces}
+        scenes = [scene(script, trace, kept, given[trace.run] or ()) for trace in traces]
         found: dict[str, str] = {}
         for seed in SEEDS:
             for one in play(scenes, kept, sandbox, hash_seed=seed):

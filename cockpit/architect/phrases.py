@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from cockpit.architect.expressions import date_moves
 from cockpit.core.script import Input, Phrase, Place, Script
 
 LONGEST = 4_000
@@ -105,6 +104,8 @@ def of_another_day(script: Script, prompt: str, day: date) -> bool:
 
 def dated(place: Place, day: date) -> str:
     """What a place for a date says on a day; empty for a move that nobody knows."""
+    from cockpit.architect.expressions import date_moves  # more than a prompt without a date needs
+
     moved = next((moved for code, moved, _ in date_moves(day) if code == place.day), None)
     return moved.strftime(place.form) if moved is not None else ""
 
@@ -124,6 +125,27 @@ def _said(part: str | Place, values: Mapping[str, str], day: date) -> str:
     if part.input:
         return values[part.input]
     return dated(part, day) if part.day else part.seen[0]
+
+
+def fitted(script: Script, given: Mapping[str, str]) -> dict[str, str]:
+    """The values as the script wants them.
+
+    Raises:
+        ValueError: where one is missing, is none of its inputs, or has a form that it never had.
+    """
+    known = {one.name: one for one in script.inputs}
+    for name in given:
+        if name not in known:
+            wants = ", ".join(one.option for one in script.inputs) or "nothing but its day"
+            raise ValueError(f"it is told no {name[:40]!r}, but {wants}")
+    for name, one in known.items():
+        if name not in given:
+            raise ValueError(f"it needs a value for {one.option} ({one.words})")
+        if re.fullmatch(one.pattern, given[name]) is None:
+            raise ValueError(
+                f"{one.option} {given[name][:80]!r} has a form that it never had: {one.words}"
+            )
+    return {name: given[name] for name in known}
 
 
 def options(script: Script, values: Mapping[str, str]) -> tuple[str, ...]:

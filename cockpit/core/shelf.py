@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cockpit.core.script import GATES, Hole, Refusal, Script, Stage, Trial
+from cockpit.core.script import GATES, Hole, Input, Refusal, Script, Stage, Trial
 
 Kind = Literal["active", "shadow", "audit", "asked"]
 """Why a script ran: its schedule or the operator's word once adopted, beside the agent before that or
@@ -85,16 +85,22 @@ class ScriptRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     saved_nano: int = 0
 
 
+Given = tuple[tuple[str, str], ...]
+"""The values of a script's inputs, by name."""
+
+
 class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When a script runs by itself. `zone` is an IANA name, empty for the machine's.
 
     `missed` says what happens when its time passed while nothing ran; `keeper` whose clock it is.
+    `given` are the values for a script with inputs: each time it runs once for each of them.
     """
 
     cron: str
     zone: str = ""
     missed: Missed = "once"
     keeper: Keeper = "engine"
+    given: tuple[Given, ...] = ()
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -162,7 +168,7 @@ class ShelfRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `agreeing` of `agreements` shadow runs have agreed in a row. `next` is when its schedule is due,
     0 without one. `sandbox` names what holds it, empty where nothing does: then it asks each time.
     `month_nano` is what a month of it saves net of everything, by its task's rhythm; `proposed` the
-    cron line of that rhythm.
+    cron line of that rhythm. `inputs` are what it has to be told beside the day.
     """
 
     name: str
@@ -188,6 +194,7 @@ class ShelfRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     savings: Savings = Savings()
     month_nano: int | None = None
     changed: int = 0
+    inputs: tuple[Input, ...] = ()
 
 
 class Line(Struct, frozen=True, omit_defaults=True):

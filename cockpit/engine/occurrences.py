@@ -6,6 +6,7 @@ A script that gives up is quarantined, the agent does this occurrence, and its r
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,11 +14,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.architect import life as lives
+from cockpit.architect.phrases import fitted, options, phrased
 from cockpit.architect.repair import is_learning
 from cockpit.architect.result import Judged, Said, judged, limit_ms
 from cockpit.architect.savings import baseline
 from cockpit.core.script import EXIT_DONE, Script
-from cockpit.core.shelf import Cost, CostOf, Entry, Kind, Life, ScriptRun, Wish
+from cockpit.core.shelf import Cost, CostOf, Entry, Given, Kind, Life, ScriptRun, Wish
 from cockpit.core.text import one_line
 from cockpit.core.trace import Trace
 from cockpit.engine import schedule
@@ -62,13 +64,30 @@ class Bench(Protocol):
         """What holds a script: `sandlock`, `bubblewrap`; empty where nothing does."""
         ...
 
-    def act(self, script: Script, workspace: Path, date: str, limit_ms: int, *, dry: bool) -> Act:
+    def act(
+        self,
+        script: Script,
+        workspace: Path,
+        date: str,
+        limit_ms: int,
+        *,
+        dry: bool,
+        arguments: tuple[str, ...] = (),
+    ) -> Act:
         """Runs it on the workspace; `dry` must leave nothing of it."""
         ...
 
     def beside(self, script: Script, trace: Trace, limit_ms: int) -> Beside:
         """Runs it in a copy of the world that the agent's run began in; nothing of it stays."""
         ...
+
+
+class Turn(Struct, frozen=True):
+    """What the agent does in place of a script, or beside it: why, for which day and which values."""
+
+    purpose: Purpose
+    day: str = ""
+    given: Given = ()
 
 
 class Occurrences:
@@ -97,7 +116,8 @@ class Occurrences:
         self._alive = alive
         self._now = now
         self._pause = pause
-        self._awaited: dict[str, tuple[str, Purpose]] = {}
+        self._awaited: dict[str, tuple[str, Turn]] = {}
+        self._queue: dict[str, list[Turn]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- the clock
@@ -139,50 +159,103 @@ class Occurrences:
             await self._scripts.notice(f"script {name}: its time on {day} was missed and left out")
 
     async def occur(self, name: str, at: int) -> None:
-        """The task is due: the script does it if it is adopted, else the agent does."""
+        """The task is due: the script does it if it is adopted, else the agent does; for all its values."""
+        when = self._scripts.entry(name).schedule
+        for given in (when.given if when is not None else ()) or ((),):
+            await self._due(name, at, given)
+
+    async def _due(self, name: str, at: int, given: Given) -> None:
         entry = self._scripts.entry(name)
+        day = schedule.day_of(entry.schedule, at)
         if entry.life.stage == "active":
-            if not (lives.is_audited(entry.life) and await self._asked_agent(entry, "audit")):
-                await self._acted_or_told(name, at)
-        elif not await self._asked_agent(entry, "due"):
+            audit = Turn("audit", day, given)
+            if not (lives.is_audited(entry.life) and await self._asked_agent(entry, audit)):
+                await self._acted_or_told(name, at, given)
+        elif not await self._asked_agent(entry, Turn("due", day, given)):
             text = f"script {name} is {entry.life.stage} and no agent can be begun: nobody did it"
             await self._scripts.notice(text, "error")
 
-    async def _acted_or_told(self, name: str, at: int) -> None:
+    async def _acted_or_told(self, name: str, at: int, given: Given = ()) -> None:
         try:
-            await self.act(name, at, scheduled=True)
+            await self.act(name, at, scheduled=True, given=given)
         except ScriptError as error:
             await self._scripts.notice(f"script {name}: {error}", "error")
 
-    async def _asked_agent(self, entry: Entry, purpose: Purpose) -> str:
+    async def _asked_agent(self, entry: Entry, turn: Turn) -> str:
         """The run of the agent that does the task now; empty when none can be begun."""
         working = next((run for run in self._working(entry.name) if self._alive(run)), "")
+        if working and turn.given not in ((), self._awaited[working][1].given):
+            self._queue.setdefault(entry.name, []).append(turn)
+            return working
         if working:
             text = (
                 f"script {entry.name}: the agent is still at it ({working}); no second one is begun"
             )
             await self._scripts.notice(text, "warning")
             return working
-        if entry.wish is None:
+        wish = await self._wish(entry, turn)
+        if wish is None:
             return ""
         try:
-            run = await self._begin(entry.wish)
+            run = await self._begin(wish)
         except (ValueError, OSError) as error:
             text = f"script {entry.name}: the agent could not be begun: {error}"
             await self._scripts.notice(text, "error")
             return ""
-        self._awaited[run] = (entry.name, purpose)
+        self._awaited[run] = (entry.name, turn)
         return run
+
+    async def _wish(self, entry: Entry, turn: Turn) -> Wish | None:
+        """How the agent is asked for this day and these values; None where nobody knows how to say them."""
+        if entry.wish is None:
+            return None
+        script = await self._scripts.script(entry.life.content)
+        values, day = dict(turn.given), date.fromisoformat(turn.day)
+        if not values.keys() >= {one.name for one in script.inputs}:
+            return None
+        said = [phrased(script, word, values, day) for word in entry.wish.command]
+        if script.inputs and not any(said):
+            return None
+        command = (new or old for new, old in zip(said, entry.wish.command, strict=True))
+        return replace(entry.wish, command=tuple(command))
+
+    async def _next(self, name: str) -> None:
+        """The agent is free for the next of several values."""
+        waiting = self._queue.pop(name, [])
+        while waiting:
+            turn = waiting.pop(0)
+            entry = self._scripts.entry(name)
+            if entry.life.stage == "active" and turn.purpose == "due":
+                await self._acted_or_told(name, self._now(), turn.given)
+            elif await self._asked_agent(entry, turn):
+                break
+        self._queue.setdefault(name, []).extend(waiting)
 
     def _working(self, name: str) -> list[str]:
         return [run for run, (script, _) in self._awaited.items() if script == name]
 
+    def _words(self, name: str, script: Script, given: Given) -> tuple[str, ...]:
+        try:
+            return options(script, fitted(script, dict(given)))
+        except ValueError as error:
+            asked = "".join(f" {one.option} …" for one in script.inputs)
+            raise ScriptError(
+                f"{name} was not run: {error}; cockpit script run {name}{asked}"
+            ) from error
+
     # --- the script at work
 
     async def act(
-        self, name: str, at: int, *, scheduled: bool = False, yes: bool = False, date: str = ""
+        self,
+        name: str,
+        at: int,
+        *,
+        scheduled: bool = False,
+        yes: bool = False,
+        date: str = "",
+        given: Given = (),
     ) -> ScriptRun:
-        """The adopted script does the task, in its workspace.
+        """The adopted script does the task, in its workspace, for the values given.
 
         Raises:
             ScriptError: when it may not, or is at work already.
@@ -195,12 +268,15 @@ class Occurrences:
             if refusal:
                 raise ScriptError(f"{name} was not run: {refusal}")
             script = await self._allowed(entry, yes=yes)
+            words = self._words(name, script, given)
             day = date or schedule.day_of(entry.schedule, at)
-            began, verdict, act = await self._attempts(entry, script, day, scheduled=scheduled)
+            began, verdict, act = await self._attempts(
+                entry, script, day, words, scheduled=scheduled
+            )
             run = self._run(script, "active", began, act.said, verdict)
             if verdict.passed and (scheduled or act.changed):
                 run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
-            return await self._after(entry, run, verdict)
+            return await self._after(entry, run, verdict, Turn("due", day, given))
 
     async def _allowed(self, entry: Entry, *, yes: bool) -> Script:
         """The script out of the store, if something holds it or the operator said yes just now."""
@@ -212,7 +288,9 @@ class Occurrences:
             )
         return await self._scripts.script(entry.life.content)
 
-    async def dry(self, name: str, at: int, *, yes: bool = False, date: str = "") -> ScriptRun:
+    async def dry(
+        self, name: str, at: int, *, yes: bool = False, date: str = "", given: Given = ()
+    ) -> ScriptRun:
         """A run that leaves nothing and counts for nothing, in any stage but the first.
 
         Raises:
@@ -223,24 +301,25 @@ class Occurrences:
             if entry.life.stage == "compiled":
                 raise ScriptError(f"{name} was not run: {entry.life.reason or 'no gate passed it'}")
             script = await self._allowed(entry, yes=yes)
+            words = self._words(name, script, given)
             day, began = date or schedule.day_of(entry.schedule, at), self._now()
-            limit = await self._limit(entry)
+            limit, place = await self._limit(entry), Path(entry.workspace)
             act = await asyncio.to_thread(
-                self._bench.act, script, Path(entry.workspace), day, limit, dry=True
+                self._bench.act, script, place, day, limit, dry=True, arguments=words
             )
             run = self._run(script, "asked", began, act.said, judged(script, act.said, None))
             await self._scripts.ran(entry, run)
             return run
 
     async def _attempts(
-        self, entry: Entry, script: Script, day: str, *, scheduled: bool
+        self, entry: Entry, script: Script, day: str, words: tuple[str, ...], *, scheduled: bool
     ) -> tuple[int, Judged, Act]:
         """Tried again while a source is not available, unless the operator stands by."""
-        limit = await self._limit(entry)
+        limit, place = await self._limit(entry), Path(entry.workspace)
         for wait_ms in (*(lives.RETRIES_MS if scheduled else ()), None):
             began = self._now()
             act = await asyncio.to_thread(
-                self._bench.act, script, Path(entry.workspace), day, limit, dry=False
+                self._bench.act, script, place, day, limit, dry=False, arguments=words
             )
             verdict = await asyncio.to_thread(_settled, script, act)
             if verdict.ending != "unavailable" or wait_ms is None:
@@ -261,7 +340,7 @@ class Occurrences:
             outputs=verdict.outputs, skipped=verdict.skipped,
         )  # fmt: skip
 
-    async def _after(self, entry: Entry, run: ScriptRun, verdict: Judged) -> ScriptRun:
+    async def _after(self, entry: Entry, run: ScriptRun, verdict: Judged, turn: Turn) -> ScriptRun:
         match verdict.ending:
             case "done":
                 await self._scripts.ran(replace(entry, life=lives.ran(entry.life)), run)
@@ -273,7 +352,7 @@ class Occurrences:
                 await self._scripts.ran(self._gave_up(entry, verdict), run)
             case _:
                 entry = await self._scripts.put(self._gave_up(entry, verdict))
-                run = replace(run, beside=await self._asked_agent(entry, "due"))
+                run = replace(run, beside=await self._asked_agent(entry, turn))
                 await self._scripts.ran(entry, run)
         return run
 
@@ -290,10 +369,15 @@ class Occurrences:
         self._go(self._weighed(run))
 
     async def _weighed(self, run: str) -> None:
-        name, purpose = self._awaited.pop(run, ("", "due"))
+        name, turn = self._awaited.pop(run, ("", Turn("due")))
         name = name or await self._script_of(run)
-        if not name:
-            return
+        if name:
+            await self._told(name, run, turn)
+            await self._next(name)
+
+    async def _told(self, name: str, run: str, turn: Turn) -> None:
+        """What the agent's run means for the script."""
+        purpose = turn.purpose
         trace = await asyncio.to_thread(self._evidence.trace, run)
         if trace is not None and trace.outcome == "done" and not trace.distrusted:
             await self._learned(name, trace, purpose)
@@ -302,7 +386,7 @@ class Occurrences:
         await self._no_help(entry, run, trace)
         undone = trace is None or trace.outcome != "done"
         if purpose == "audit" and undone and entry.life.stage == "active":
-            await self._acted_or_told(name, self._now())
+            await self._acted_or_told(name, self._now(), turn.given)
 
     async def _learned(self, name: str, trace: Trace, purpose: Purpose) -> None:
         """The agent did the task: what the script makes of it, and whether that mends the script."""
@@ -315,6 +399,8 @@ class Occurrences:
                 entry = await self._scripts.put(entry)
             if before in lives.WATCHED:
                 entry = await self._compared(entry, trace, "shadow")
+                if entry.life.stage == "shadow":
+                    entry = await self._making.reconsider(entry)
             elif before == "active" and purpose == "audit":
                 entry = await self._compared(entry, trace, "audit")
             if entry.life.stage == "quarantined":

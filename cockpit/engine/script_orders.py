@@ -8,10 +8,12 @@ import msgspec
 from msgspec.structs import replace
 
 from cockpit.architect import life as lives
+from cockpit.architect.phrases import fitted
 from cockpit.architect.savings import savings
 from cockpit.core.script import Script, Stage
 from cockpit.core.shelf import (
     Entry,
+    Given,
     Life,
     Schedule,
     ScriptRun,
@@ -141,6 +143,7 @@ class ScriptOrders:
             savings=savings(runs, costs, entry.paid.values()),
             month_nano=entry.month_nano,
             changed=entry.changed,
+            inputs=script.inputs if script else (),
         )
 
     def _next(self, entry: Entry) -> int:
@@ -213,12 +216,13 @@ class ScriptOrders:
     async def _run(self, request: dict[str, Any]) -> ScriptRun | None:
         entry, now = self._entry(request), self._now()
         date, yes = _date(request.get("date")), request.get("yes") is True
+        given = _given(request.get("given") or {})
         if request.get("dry") is True:
-            return await self._occurrences.dry(entry.name, now, yes=yes, date=date)
+            return await self._occurrences.dry(entry.name, now, yes=yes, date=date, given=given)
         if request.get("scheduled") is True:
             await self._occurrences.occur(entry.name, now)
             return None
-        return await self._occurrences.act(entry.name, now, yes=yes, date=date)
+        return await self._occurrences.act(entry.name, now, yes=yes, date=date, given=given)
 
     async def _schedule(self, request: dict[str, Any]) -> ShelfRow:
         entry = self._entry(request)
@@ -229,9 +233,21 @@ class ScriptOrders:
             if wanted is not None:
                 if after.stage not in _SCHEDULABLE:
                     raise ScriptError(f"{entry.name} is {after.stage}: approve it first")
+                await self._told_enough(entry, wanted)
                 after = lives.unattended(after)
             entry = replace(entry, life=after, schedule=wanted, fired=self._now())
             return await self._row(await self._scripts.put(entry, by=BY))
+
+    async def _told_enough(self, entry: Entry, wanted: Schedule) -> None:
+        """A script with inputs has a schedule only for values of theirs."""
+        script = await self._scripts.script(entry.life.content)
+        for given in wanted.given or ((),):
+            try:
+                fitted(script, dict(given))
+            except ValueError as error:
+                line = f'cockpit script schedule {entry.name} "{wanted.cron}"'
+                said = "".join(f" {one.option} …" for one in script.inputs)
+                raise ScriptError(f"{entry.name} has no schedule: {error}; {line}{said}") from error
 
 
 def needs(life: Life, script: Script | None) -> str:
@@ -275,6 +291,14 @@ def _date(told: object) -> str:
         return date.fromisoformat(str(told)).isoformat()
     except ValueError:
         raise ScriptError(f"{told!r} is no date: write it as 2026-11-23") from None
+
+
+def _given(told: object) -> Given:
+    """The values of inputs as they were asked for."""
+    try:
+        return tuple(msgspec.convert(told, dict[str, str]).items())
+    except msgspec.ValidationError as error:
+        raise ScriptError(f"given: {error}") from error
 
 
 def _wanted(request: dict[str, Any]) -> Schedule | None:

@@ -151,47 +151,60 @@ class Workbench:
 
     def beside(self, script: Script, trace: Trace, limit_ms: int) -> Beside:  # noqa: ARG002
         """Runs it in a copy of the world that the agent's run began in; nothing of it stays."""
+        from cockpit.architect.compile import arguments  # the compiler is loaded when it is needed
+
         refusal = why_none() if self._sandbox is None else unplayable(trace, self._blobs)
+        told = arguments(script, trace)
+        refusal = refusal or ("its prompt does not tell what to do it for" if told is None else "")
         if self._sandbox is None or refusal:
             return Beside(Said(EXIT_DENIED, stderr=refusal), comparable=False)
-        [played] = stage.play([scene(script, trace, self._blobs)], self._blobs, self._sandbox)
-        told = tell([trace], self._blobs, self._sandbox)[trace.run]
+        setting = scene(script, trace, self._blobs, told or ())
+        [played] = stage.play([setting], self._blobs, self._sandbox)
+        truth = tell([trace], self._blobs, self._sandbox)[trace.run]
         said = Said(played.code, played.output, played.errors, overdue=played.code == -2)
-        return Beside(said, tuple(judged(script, played, told)) if played.code == 0 else ())
+        return Beside(said, tuple(judged(script, played, truth)) if played.code == 0 else ())
 
     # --- for real
 
     def act(
-        self, script: Script, workspace: Path, date: str, limit_ms: int, *, dry: bool
+        self,
+        script: Script,
+        workspace: Path,
+        date: str,
+        limit_ms: int,
+        *,
+        dry: bool,
+        arguments: tuple[str, ...] = (),
     ) -> Copied | InPlace:
-        """Runs it on the workspace; `dry` leaves nothing of it."""
+        """Runs it on the workspace; `dry` leaves nothing of it. `arguments` are its inputs as options."""
         with tempfile.TemporaryDirectory(prefix="cockpit-script-") as folder:
             base = Path(folder).resolve()
             here = base / "own"
             for each in (here, here / "home", here / "work"):
                 each.mkdir()
+            words = ("--date", date, *(("--dry-run",) if dry else ()), *arguments)
             in_place = self._sandbox is None or stage.uses_git(script.capabilities)
             if in_place:
-                return self._in_place(script, workspace, base, date, limit_ms, dry=dry)
-            return self._copied(script, workspace, base, date, limit_ms, dry=dry)
+                return self._in_place(script, workspace, base, words, limit_ms)
+            return self._copied(script, workspace, base, words, limit_ms)
 
     def _copied(
-        self, script: Script, workspace: Path, base: Path, date: str, limit_ms: int, *, dry: bool
+        self, script: Script, workspace: Path, base: Path, words: tuple[str, ...], limit_ms: int
     ) -> Copied:
         work = base / "own" / "work"
         before = dict(_seen(workspace, script.capabilities))
         for path, content in before.items():
             _put(work / path, content)
-        said = self._perform(script, work, (str(base / "own"),), base, date, limit_ms, dry=dry)
+        said = self._perform(script, work, (str(base / "own"),), base, words, limit_ms)
         made = stage.difference(before, stage.take(work))
         return Copied(said, workspace, before, made, script.capabilities)
 
     def _in_place(
-        self, script: Script, workspace: Path, base: Path, date: str, limit_ms: int, *, dry: bool
+        self, script: Script, workspace: Path, base: Path, words: tuple[str, ...], limit_ms: int
     ) -> InPlace:
         before = _stamps(workspace)
         writable = (str(base / "own"), *_folders(script.capabilities, workspace))
-        said = self._perform(script, workspace, writable, base, date, limit_ms, dry=dry)
+        said = self._perform(script, workspace, writable, base, words, limit_ms)
         after = _stamps(workspace)
         touched = {
             path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
@@ -204,22 +217,13 @@ class Workbench:
         work: Path,
         writable: tuple[str, ...],
         base: Path,
-        date: str,
+        words: tuple[str, ...],
         limit_ms: int,
-        *,
-        dry: bool,
     ) -> Said:
         program = base / "script.py"
         program.write_text(script.source, encoding="utf-8")
         programs = _programs(script.capabilities, base / "bin")
-        argv = [
-            python(),
-            *PYTHON_FLAGS,
-            str(program),
-            "--date",
-            date,
-            *(["--dry-run"] if dry else []),
-        ]
+        argv = [python(), *PYTHON_FLAGS, str(program), *words]
         live = Live(
             script.capabilities,
             private=private_hosts(script.capabilities),

@@ -80,6 +80,11 @@ def live(script: Script, occasion: Occasion, blobs: Blobs, **changes):
     return replace(one, answer=Whole(changes.pop("pages", occasion.pages), script), **changes)
 
 
+def readable(script: Script, occasion: Occasion) -> bool:
+    """Whether the prompt of the run tells the script what it has to know."""
+    return arguments(script, occasion.trace) is not None
+
+
 def outcome(script: Script, played: Played, told: Told) -> str:
     """exact, WRONG (it said that all is well), or how it said that it is not."""
     wrong = judged(script, played, told)
@@ -103,9 +108,8 @@ def judge(
         folds(row, recorded, told, blobs, sandbox)
     if isinstance(made, Refusal):
         return row, None, told
-    readable = [one for one in recorded.later if arguments(made, one.trace) is not None]
-    row.later += Counter(refused=len(recorded.later) - len(readable))
-    scenes = [live(made, one, blobs) for one in readable]
+    scenes = [live(made, one, blobs) for one in recorded.later if readable(made, one)]
+    row.later += Counter(refused=len(recorded.later) - len(scenes))
     for one in play(scenes, blobs, sandbox):
         note(row, row.later, made, one, told[one.name], "later")
     trials = gates(family.name, made, traces, blobs, sandbox)
@@ -186,7 +190,7 @@ def world_changes(
     blobs: Blobs,
     sandbox: Sandbox,
 ) -> None:
-    occasion = recorded.later[0]
+    occasion = next(one for one in recorded.later if readable(script, one))
     used = frozenset(one.url for one in occasion.trace.world.fetches if one.status < 400)
     chance = random.Random(f"changes {row.name} {recorded.seed}")
     may = script.capabilities
@@ -247,7 +251,8 @@ def table(
                 blobs, began = Blobs(), time.monotonic()
                 recorded = record(kind(), place / "recorded", web, blobs, seed, later=3)
                 row, adopted, _ = judge(recorded, blobs, sandbox)
-                if adopted is not None and changes and recorded.later:
+                told = adopted and any(readable(adopted, one) for one in recorded.later)
+                if adopted is not None and changes and told:
                     world_changes(row, adopted, recorded, place / "changed", web, blobs, sandbox)
                 row.seconds = time.monotonic() - began
                 rows.append(row)
