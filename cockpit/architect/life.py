@@ -21,8 +21,6 @@ AGREEMENTS_UNATTENDED = 5
 QUARANTINES = 2
 """So many within a week give the task back to the agent."""
 AUDIT_EVERY = 20
-UNRECORDED = ("its workspace was not", "its repository was too", "a part of its record")
-"""What a gate says of a run that cannot be replayed: that proves nothing, and refutes nothing."""
 RETRIES_MS = (60_000, 300_000, 900_000)
 """Back-off where a source was not available (exit 4)."""
 
@@ -48,8 +46,8 @@ def compiled(content: str) -> Life:
 
 
 def failing(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """What speaks against the script."""
-    return tuple(trial for trial in trials if not trial.passed)
+    """What speaks against the script; a run that cannot be replayed does not."""
+    return tuple(trial for trial in trials if not trial.passed and not trial.unproven)
 
 
 def missing(trials: Iterable[Trial]) -> tuple[str, ...]:
@@ -71,8 +69,11 @@ def verified(life: Life, content: str, trials: Sequence[Trial], now: int = 0) ->
 
 
 def why_not(trials: Sequence[Trial]) -> str:
-    """Why these results prove nothing; empty when all gates are passed."""
-    against = failing(trials)
+    """Why these results prove nothing; empty when all gates are passed.
+
+    Single runs that cannot be replayed are no reason, as long as the gates found enough others.
+    """
+    against = [*failing(trials), *(one for one in trials if one.unproven and not one.run)]
     if against:
         first = against[0]
         return f"{first.gate}{' on ' if first.run else ''}{first.run}: {first.detail}"
@@ -84,7 +85,7 @@ def watched(life: Life, trials: Sequence[Trial]) -> Life:
     """Shadow only: beside the agent, without effect, for as long as nobody approves."""
     if life.stage not in ("compiled", "verified"):
         raise NotNowError(f"it is {life.stage}")
-    against = [trial for trial in failing(trials) if not trial.detail.startswith(UNRECORDED)]
+    against = failing(trials)
     if against:
         raise NotNowError(f"a gate refused it: {why_not(against)}")
     return replace(life, stage="shadow", agreeing=0, reason="")

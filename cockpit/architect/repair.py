@@ -31,9 +31,11 @@ def review(before: Script, after: Script, trials: Sequence[Trial]) -> str:
         return f"it wants more than it was allowed: {_beyond(before, after)}"
     if after.tier > before.tier:
         return "a model wrote parts of it"
+    if [one.name for one in before.inputs] != [one.name for one in after.inputs]:
+        return "it wants to be told other values than the one that was approved"
     if _outline(before) != _outline(after):
         return "it does other steps than the one that was approved"
-    failed = [trial for trial in trials if not trial.passed]
+    failed = [trial for trial in trials if not trial.passed and not trial.unproven]
     return f"{failed[0].gate} {failed[0].run}: {failed[0].detail}" if failed else ""
 
 

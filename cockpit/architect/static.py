@@ -12,13 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from cockpit.architect import calendar_words, prelude
 from cockpit.architect.dates import run_day
+from cockpit.architect.operations import Operation, operations
 from cockpit.architect.stage import covered
 from cockpit.core.redaction import Redactor
 from cockpit.core.script import Script
 from cockpit.core.text import clean
-from cockpit.core.trace import Trace, World
+from cockpit.core.trace import Trace
 
 IMPORTS = frozenset(
     {
@@ -319,24 +322,27 @@ def beyond(script: Script, traces: Sequence[Trace]) -> Iterator[str]:
     for pattern in (*may.read, *may.write):
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/") or pattern in ANYTHING:
             yield f"the pattern {pattern!r} is not of one place in the workspace"
-    worlds = [trace.world for trace in traces if trace.world is not None]
-    if len(worlds) < FEWEST:
-        yield "too few runs with a recorded workspace"
+    if len(traces) < FEWEST:
+        yield "too few runs"
         return
-    yield from _too_wide(
-        "asked", {one.partition("/")[0].lower() for one in may.hosts}, map(_hosts, worlds)
-    )
-    yield from _too_wide("used", may.methods if may.hosts else (), map(_methods, worlds))
+    did = [_did(trace) for trace in traces]
+    hosts = {one.partition("/")[0].lower() for one in may.hosts}
+    yield from _too_wide("asked", hosts, (one.hosts for one in did))
+    yield from _too_wide("used", may.methods if may.hosts else (), (one.methods for one in did))
     for pattern in may.write:
-        if (
-            sum(any(covered(path, (pattern,)) for path in world.changed()) for world in worlds)
-            < FEWEST
-        ):
+        if sum(any(covered(path, (pattern,)) for path in one.changed) for one in did) < FEWEST:
             yield f"fewer than {FEWEST} runs wrote {pattern}"
     for command in may.commands:
         asked = "git" if command in HARMLESS_GIT else command
         if sum(_ran(trace, asked) for trace in traces) < FEWEST:
             yield f"fewer than {FEWEST} runs started {command}"
+
+
+def _operations(trace: Trace) -> Sequence[Operation]:
+    try:
+        return operations(trace)
+    except (ValueError, RecursionError, IndexError, KeyError):
+        return ()
 
 
 def _too_wide(verb: str, wanted: Iterable[str], seen: Iterable[set[str]]) -> Iterator[str]:
@@ -346,12 +352,26 @@ def _too_wide(verb: str, wanted: Iterable[str], seen: Iterable[set[str]]) -> Ite
             yield f"fewer than {FEWEST} runs {verb} {one}"
 
 
-def _hosts(world: World) -> set[str]:
-    return {urlsplit(one.url).netloc.lower() for one in world.fetches}
+class _Did(Struct, frozen=True):
+    """Whom a run asked and how, and which files it changed."""
+
+    hosts: set[str]
+    methods: set[str]
+    changed: set[str]
 
 
-def _methods(world: World) -> set[str]:
-    return {one.method for one in world.fetches}
+def _did(trace: Trace) -> _Did:
+    """By its record; of a run whose workspace was not recorded, by its calls."""
+    world = trace.world
+    if world is not None and world.after is not None:
+        asked = [(one.method, one.url) for one in world.fetches]
+        changed = set(world.changed())
+    else:
+        done = _operations(trace)
+        asked = [("GET", one.target) for one in done if one.kind == "get"]
+        changed = {path for one in done if one.is_effect for path in (one.target, one.destination)}
+    hosts = {urlsplit(url).netloc.lower() for _, url in asked}
+    return _Did(hosts, {method for method, _ in asked}, changed - {""})
 
 
 def _ran(trace: Trace, command: str) -> bool:

@@ -6,6 +6,7 @@
 A gate that was not reached has no trial: what fails V0 or V1 is not tried any further.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -48,10 +49,15 @@ CAUGHT = 0.9
 MOST_INPUTS = 90
 FEWEST_EXACT = 2
 """Runs that must come out exactly, beside those that a script leaves to the agent."""
+FEWEST_WORLDS = 3
+"""Runs with a world that must be there where others have none."""
 REPEATED = 3
 """So many runs are repeated under another hash seed and in place."""
 LOUD = frozenset({EXIT_DRIFT, EXIT_UNAVAILABLE, EXIT_DENIED})
 SEEDS = (1, 4242)
+UNTOLD = "its prompt does not tell the inputs"
+HOSTILE = ("; rm -rf ~", "../../outside", "$(id)", "-rf", "a\nb", "/etc/passwd", "", "x" * 10_000)
+"""Values that nobody means; only where the runs had such a one may it pass."""
 
 
 class _Trying:
@@ -67,8 +73,10 @@ class _Trying:
         comparisons: tuple[Comparison, ...],
     ) -> None:
         self.script = script
-        self.traces = [one for one in traces if not one.distrusted]
         self.blobs = Overlay(blobs)
+        self.known = [one for one in traces if not one.distrusted]
+        self.unseen = {one.run: why for one in self.known if (why := unplayable(one, blobs))}
+        self.traces = [one for one in self.known if one.run not in self.unseen]
         self.sandbox = sandbox
         self.arguments = arguments
         self.comparisons = comparisons
@@ -106,38 +114,55 @@ def verify(
     if not trials[0].passed:
         return tuple(trials)
     trials += _replay(trying)
-    if any(not one.passed for one in trials):
+    if any(not one.passed and not (one.unproven and one.run) for one in trials):
         return tuple(trials)
     trials += _held_out(trying, recompile)
     trials += _repeated(trying)
     trials += _inputs(trying)
+    trials += _told(trying)
     trials += _mutants(trying)
     trials += _capabilities(trying)
     return tuple(trials)
 
 
 def _static(trying: _Trying) -> list[Trial]:
-    found = static.findings(trying.script, trying.traces)
+    found = static.findings(trying.script, trying.known)
     return [Trial("V0", "", not found, "; ".join(found[:4]))]
 
 
 def _replay(trying: _Trying) -> list[Trial]:
-    """V1: in every run's world the script makes what the agent made."""
-    cannot = {trace.run: unplayable(trace, trying.blobs) for trace in trying.traces}
-    trials = [Trial("V1", run, False, why) for run, why in cannot.items() if why]
-    trials += [
-        Trial("V1", trace.run, False, "its prompt does not tell the inputs")
-        for trace in trying.traces
-        if not cannot[trace.run] and trying.arguments(trying.script, trace) is None
-    ]
-    if trials or not trying.traces:
-        return trials or [Trial("V1", "", False, "there is no run to replay")]
+    """V1: in the world of every run that has one the script makes what the agent made."""
+    if not trying.known:
+        return [Trial("V1", "", False, "there is no run to replay")]
+    unseen = [Trial("V1", run, False, why) for run, why in trying.unseen.items()]
+    if unseen and len(trying.traces) < FEWEST_WORLDS:
+        unseen.append(Trial("V1", "", False, _too_few(len(trying.traces), len(trying.known))))
+    return [*unseen, *(_played_again(trying) if trying.traces else [])]
+
+
+def _too_few(recorded: int, every: int) -> str:
+    return (
+        f"too few workspaces were recorded: {recorded} of {every} runs can be replayed and"
+        f" {FEWEST_WORLDS} must; until runs under cockpit have left as many, it may only run"
+        " beside the agent"
+    )
+
+
+def _played_again(trying: _Trying) -> list[Trial]:
+    untold = [one.run for one in trying.traces if trying.arguments(trying.script, one) is None]
+    learned = trying.script.trained
+    trials = [Trial("V1", run, False, UNTOLD) for run in untold if not learned or run in learned]
+    if trials:
+        return trials
+    trying.traces = [one for one in trying.traces if one.run not in untold]
     trying.told = tell(trying.traces, trying.blobs, trying.sandbox)
     played = trying.play([trying.scene(trying.script, trace) for trace in trying.traces])
     trying.first = {one.name: one for one in played}
     trials = [_first(trying, one) for one in played]
+    trials += [Trial("V1", run, True, f"left to the agent: {UNTOLD}") for run in untold]
     trying.exact = [one for one in trying.traces if Trial("V1", one.run, True) in trials]
-    if len(trying.exact) < FEWEST_EXACT:
+    least = min(FEWEST_EXACT, len(trying.traces)) if trying.unseen else FEWEST_EXACT
+    if len(trying.exact) < least:
         trials.append(
             Trial("V1", "", False, f"fewer than {FEWEST_EXACT} runs come out as they were")
         )
@@ -173,13 +198,11 @@ def _held_out(trying: _Trying, recompile: Recompile) -> list[Trial]:
     scenes: list[Scene] = []
     scripts: dict[str, Script] = {}
     for trace in trying.traces:
-        made = recompile([other for other in trying.traces if other.run != trace.run])
+        made = recompile([other for other in trying.known if other.run != trace.run])
         if isinstance(made, Refusal):
             trials.append(Trial("V2", trace.run, True, f"refused: {made.code} {made.reason}"))
         elif trying.arguments(made, trace) is None:
-            trials.append(
-                Trial("V2", trace.run, True, "refused: its prompt does not tell the inputs")
-            )
+            trials.append(Trial("V2", trace.run, True, f"refused: {UNTOLD}"))
         else:
             scripts[trace.run] = made
             scenes.append(trying.scene(made, trace))
@@ -269,6 +292,36 @@ def _inputs(trying: _Trying) -> list[Trial]:
             "said that all is well: " + "; ".join(silent[:5]) if silent else words,
         )
     ]
+
+
+def _told(trying: _Trying) -> list[Trial]:
+    """V4: a value that no run was told, and that is none, does nothing."""
+    script = trying.script
+    if not script.inputs:
+        return []
+    trace = trying.exact[-1]
+    scenes = [
+        replace(
+            scene(script, trace, trying.blobs, _with(trying, trace, one.option, value)),
+            name=f"{one.option} {value[:20]!r}",
+        )
+        for one in script.inputs
+        for value in HOSTILE
+        if re.fullmatch(one.pattern, value) is None
+    ]
+    silent = [
+        one.name for one in trying.play(scenes) if one.code not in LOUD or one.made or one.asked
+    ]
+    words = f"{len(scenes)} values that are none"
+    if silent:
+        words = "took what is no value: " + "; ".join(silent[:5])
+    return [Trial("V4", "", not silent, words)]
+
+
+def _with(trying: _Trying, trace: Trace, option: str, value: str) -> tuple[str, ...]:
+    """The run's inputs with another value for one of them."""
+    given = trying.arguments(trying.script, trace) or ()
+    return tuple(f"{option}={value}" if word.startswith(f"{option}=") else word for word in given)
 
 
 def _same(first: Played, result: Played, before: Trace, after: Trace, trying: _Trying) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from cockpit.cli.output import table, usd
 from cockpit.core.money import dollars
-from cockpit.core.script import GATES, Refusal
+from cockpit.core.script import GATES, Refusal, Trial
 from cockpit.core.shelf import Cost, Decided, MatrixRow, Savings, ScriptRun, Sheet, ShelfRow
 from cockpit.core.text import clean, one_line
 
@@ -250,22 +250,28 @@ def _capabilities(sheet: Sheet) -> list[str]:
 def _matrix(rows: Sequence[MatrixRow]) -> list[str]:
     if not rows:
         return []
-    marks = {True: "✔", False: "✖"}
     lines = [
         (
             row.run or "the script itself",
             row.role,
-            *(marks[row.trials[gate].passed] if gate in row.trials else "·" for gate in GATES),
+            *(_mark(row.trials.get(gate)) for gate in GATES),
         )
         for row in rows
     ]
     against = [
-        f"✖ {trial.gate} {trial.run}: {one_line(trial.detail)}"
+        f"{_mark(trial)} {trial.gate} {trial.run or 'the script itself'}: {one_line(trial.detail)}"
         for row in rows
         for trial in row.trials.values()
         if not trial.passed
     ]
     return [*table(("run", "", *GATES), lines, left=2).splitlines(), *against]
+
+
+def _mark(trial: Trial | None) -> str:
+    """Passed, failed, nothing to try it on, not tried."""
+    if trial is None:
+        return "·"
+    return "✔" if trial.passed else "○" if trial.unproven else "✖"
 
 
 def _clause(about: str, words: str) -> str:

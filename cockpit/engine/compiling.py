@@ -46,12 +46,14 @@ class Compiler:
         return Made(refusal=made) if asked is None else self._asked(task, traces, made, asked)
 
     def _asked(self, task: str, traces: Sequence[Trace], refusal: Refusal, asked: Asked) -> Made:
-        """What a model makes of the open holes, as far as the runs bear it out in the sandbox."""
+        """What a model makes of the open holes, as far as runs that can be replayed bear it out."""
         from cockpit.architect.judging import in_sandbox
+        from cockpit.architect.replay import unplayable
         from cockpit.architect.synthesize import synthesize
 
         sandbox = best()
-        if sandbox is None:
+        traces = [trace for trace in traces if not unplayable(trace, self._blobs)]
+        if sandbox is None or len(traces) < ENOUGH:
             return Made(refusal=refusal)
         found = synthesize(
             task, traces, self._blobs, asked, in_sandbox(sandbox, self._blobs)
@@ -61,9 +63,11 @@ class Compiler:
         return Made(replace(found, holes=distinct(found.holes)), nano=asked.nano)
 
     def prove(self, script: Script, traces: Sequence[Trace]) -> tuple[Trial, ...]:
-        """Every gate, on every run that was recorded whole; without a sandbox none can be tried."""
-        from cockpit.architect.compile import compile_task
-        from cockpit.architect.replay import unplayable
+        """Every gate, on every run that was recorded whole; without a sandbox none can be tried.
+
+        Of the others it is told that they cannot be replayed: they teach, and prove nothing.
+        """
+        from cockpit.architect.compile import arguments, compile_task
         from cockpit.architect.verify import verify
 
         sandbox = best()
@@ -73,6 +77,4 @@ class Compiler:
         def again(others: Sequence[Trace]) -> Script | Refusal:
             return compile_task(script.task, others, self._blobs)
 
-        playable = [trace for trace in traces if not unplayable(trace, self._blobs)]
-        chosen = playable if len(playable) >= ENOUGH else traces
-        return verify(script, chosen, self._blobs, sandbox, again)
+        return verify(script, traces, self._blobs, sandbox, again, arguments=arguments)

@@ -166,6 +166,11 @@ class Making:
             by=by,
         )
 
+    async def reconsider(self, entry: Entry) -> Entry:
+        """Once more through the gates, where too few runs could be replayed and there is one more now."""
+        trials = await asyncio.to_thread(self._scripts.store.trials, entry.life.content)
+        return await self.prove(entry) if any(one.unproven for one in trials) else entry
+
     # --- repair
 
     async def repair(self, entry: Entry) -> Entry:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cockpit.architect import sandbox, script_mutation, static
+from cockpit.architect import life, sandbox, script_mutation, static
 from cockpit.architect.verify import verify
 from cockpit.core.script import Refusal, Trial
 from tests.architect import handmade
@@ -132,13 +132,48 @@ def test_hidden_runs_must_be_exact(worlds, quick):
     assert failing(tried(lost, worlds, quick))["V2"] == "the hidden runs are not there"
 
 
-def test_a_run_without_a_workspace_proves_nothing(worlds, quick):
+def test_a_run_without_a_workspace_teaches_and_proves_nothing(worlds, quick):
     traces = [
         replace(one, world=None) if number == 1 else one
         for number, one in enumerate(worlds[0]["daily-report"])
     ]
-    found = failing(tried(handmade.report(), worlds, quick, traces=traces))
-    assert found == {"V1": "its workspace was not recorded"}
+    shown = []
+    trials = tried(
+        handmade.report(), worlds, quick, traces=traces,
+        recompile=lambda others: shown.append([one.run for one in others]) or handmade.report(),
+    )  # fmt: skip
+    assert failing(trials) == {"V1": "its workspace was not recorded"}
+    assert life.why_not(trials) == ""
+    assert [one.run for one in trials if one.unproven] == [traces[1].run]
+    assert len(shown) == 3
+    assert all(traces[1].run in others for others in shown)
+
+
+@pytest.mark.parametrize("recorded", [0, 1, 2])
+def test_too_few_workspaces_allow_no_more_than_a_shadow(worlds, quick, recorded):
+    traces = [
+        replace(one, world=None) if number >= recorded else one
+        for number, one in enumerate(worlds[0]["daily-report"])
+    ]
+    trials = tried(handmade.report(), worlds, quick, traces=traces)
+    assert {one.gate for one in trials} == {"V0", "V1"}
+    assert f"{recorded} of 4 runs can be replayed and 3 must" in life.why_not(trials)
+    proven = life.verified(life.compiled("c"), "c", trials)
+    assert proven.stage == "compiled"
+    shadow = life.watched(proven, trials)
+    with pytest.raises(life.NotNowError, match="too few workspaces"):
+        life.approved(shadow, "c", trials)
+
+
+def test_a_wrong_script_is_refuted_by_the_one_run_that_was_recorded(worlds, quick):
+    traces = [
+        replace(one, world=None) if number else one
+        for number, one in enumerate(worlds[0]["daily-report"])
+    ]
+    script = handmade.report(body("{told['visits']:,}", "{told['visits']}"))
+    trials = tried(script, worlds, quick, traces=traces)
+    with pytest.raises(life.NotNowError, match="a gate refused it: V1"):
+        life.watched(life.verified(life.compiled("c"), "c", trials), trials)
 
 
 def test_a_comparison_without_teeth_is_seen(worlds, quick, monkeypatch):

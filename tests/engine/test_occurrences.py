@@ -393,8 +393,9 @@ async def test_a_repair_that_a_crash_broke_off_is_over(house):
 
 
 async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
-    why = "its workspace was not recorded"
-    house.trials = (Trial("V0", "", True), Trial("V1", "old-0", False, why))
+    why = "too few workspaces were recorded: 0 of 3 runs can be replayed"
+    unseen = Trial("V1", "old-0", False, "its workspace was not recorded")
+    house.trials = (Trial("V0", "", True), unseen, Trial("V1", "", False, why))
     for number in range(3):
         house.worked(f"old-{number}", 100 + number)
     await house.ask("build", task="report")
@@ -402,14 +403,34 @@ async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
     with pytest.raises(RequestError, match="only what the gates passed"):
         await house.ask("approve", content=content)
     assert (await house.ask("shadow", content=content))["stage"] == "shadow"
-    for number in range(4):
+    for number in range(3):
         await house.beside(f"beside-{number}", 300 + number)
     assert house.stage == "shadow"
-    with pytest.raises(RequestError, match="not recorded"):
+    with pytest.raises(RequestError, match="too few workspaces"):
         await house.ask("approve", content=content)
-    house.trials = tuple(Trial(gate, "", True) for gate in GATES)
-    await house.ask("verify")
+    asked = len(house.proven)
+    house.trials = (*(Trial(gate, "", True) for gate in GATES), unseen)
+    await house.beside("beside-3", 303)
+    assert house.proven[-1][1][-4:] == [f"beside-{number}" for number in range(4)]
+    assert len(house.proven) == asked + 1
     assert (await house.ask("approve", content=content))["stage"] == "active"
+    assert "old-0" in str((await house.ask("show"))["matrix"])
+
+
+async def test_a_shadow_that_its_new_runs_refute_is_quarantined(house):
+    house.trials = (
+        Trial("V0", "", True),
+        Trial("V1", "", False, "too few workspaces were recorded"),
+    )
+    for number in range(3):
+        house.worked(f"old-{number}", 100 + number)
+    await house.ask("build", task="report")
+    content = (await house.ask("show"))["row"]["content"]
+    await house.ask("shadow", content=content)
+    house.made = [Refusal("N6", "nothing compiles")]
+    house.trials = (Trial("V0", "", True), Trial("V4", "old-0", False, "said that all is well"))
+    await house.beside("beside-0", 300)
+    assert house.stage == "quarantined"
 
 
 async def test_an_engine_that_starts_knows_the_shelf():

@@ -115,9 +115,12 @@ class ReviewScreen(LiveScreen):
         self.program.show(self._lines[self._face], sheet.script.holes)
         proven = "no gate was tried yet: v puts it through all of them"
         passed = sum(trial.passed for row in sheet.matrix for trial in row.trials.values())
-        tried = sum(len(row.trials) for row in sheet.matrix)
+        every = [trial for row in sheet.matrix for trial in row.trials.values()]
+        tried = sum(not trial.unproven for trial in every)
+        unseen = len(every) - tried
+        note = f"{passed} of {tried} passed" if every else ""
         self.matrix.entitle(
-            self._titled(1, "evidence"), f"{passed} of {tried} passed" if tried else ""
+            self._titled(1, "evidence"), f"{note}, {unseen} not recorded" if unseen else note
         )
         self.matrix.show(sheet.matrix, proven)
         self._show_facts()

@@ -45,7 +45,9 @@ class Matrix(Listed[MatrixRow]):
         self._says = says
         if not self.rows:
             failed = (
-                row.run for row in rows if not all(each.passed for each in row.trials.values())
+                row.run
+                for row in rows
+                if not all(each.passed or each.unproven for each in row.trials.values())
             )
             self.cursor = next(failed, None)
         self.fill(rows)
@@ -92,7 +94,7 @@ class Matrix(Listed[MatrixRow]):
         trials = sorted(row.trials.values(), key=lambda trial: trial.passed) if row else []
         lines: list[Line] = [Line(())]
         for trial in trials:
-            sign, part = ("✔", "warm") if trial.passed else ("✖", "stuck")
+            sign, part = _sign(trial)
             gate = text.safe(trial.gate, 4)
             said = trial.detail or MEANS.get(trial.gate, "")
             rows = paragraph(said, max(8, width - 14), palette["dim"], most=2)
@@ -116,5 +118,12 @@ def _title(gate: str, width: int) -> str:
 def _mark(trial: Trial | None, cell: int, palette: Palette) -> Part:
     if trial is None:
         return text.fit("·", cell), palette["track"]
-    sign, part = ("✔", "warm") if trial.passed else ("✖", "stuck")
+    sign, part = _sign(trial)
     return text.fit(sign, cell), palette[part]
+
+
+def _sign(trial: Trial) -> tuple[str, str]:
+    """Passed, nothing to try it on, failed."""
+    if trial.unproven:
+        return "○", "dim"
+    return ("✔", "warm") if trial.passed else ("✖", "stuck")
