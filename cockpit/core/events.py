@@ -393,6 +393,20 @@ class RunResumed(Event, frozen=True, tag="run_resumed"):
     channel: str = ""
 
 
+class RunContinued(Event, frozen=True, tag="run_continued"):
+    """The run goes on with a session of another one, `task`: both are paid from one `purse`.
+
+    The figures are what was used there before, in the units of a budget; its clock counts from them.
+    """
+
+    task: str
+    purse: str
+    money: int = 0
+    tokens: int = 0
+    time_ms: int = 0
+    turns: int = 0
+
+
 class RunSteered(Event, frozen=True, tag="run_steered"):
     """The operator said a word to a live run; `delivered` is 0 until the channel confirms."""
 

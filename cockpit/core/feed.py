@@ -84,6 +84,10 @@ def _governing(event: e.Event) -> Notice | None:  # noqa: C901 (one case an even
             return Notice(event.at, event.run, f"paused ({channel})")
         case e.RunResumed():
             return Notice(event.at, event.run, "goes on")
+        case e.RunContinued(task=task):
+            return Notice(
+                event.at, event.run, one_line(f"goes on with {task}: one budget for both")
+            )
         case e.RunSteered(text=text, channel=channel, delivered=delivered):
             told = f"told by {channel}" if delivered else f"note waits for {channel}"
             return Notice(event.at, event.run, one_line(f"{told}: {text}"))

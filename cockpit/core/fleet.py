@@ -112,7 +112,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
     calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
     is since when its requests are held; `deferred` and `halted` say why it may not go on,
-    `refused` counts the calls that were not let out.
+    `refused` counts the calls that were not let out. `before` is what its task had used when this
+    run took it over.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warned: int = 0
     stopping: Stopping | None = None
     purse: str = ""
+    before: Usage = Usage()
     channel: str = ""
     windows: dict[str, PlanWindow] = {}
     sessions: tuple[str, ...] = ()
@@ -304,10 +306,10 @@ def usage(run: Run, now: int) -> Usage:
     """What the run has used of each cap at `now`."""
     active = active_until(run, now)
     return Usage(
-        money=run.nano + run.child_nano,
-        tokens=run.tokens.total + run.child_tokens,
-        time_ms=active,
-        turns=run.turns,
+        money=run.before.money + run.nano + run.child_nano,
+        tokens=run.before.tokens + run.tokens.total + run.child_tokens,
+        time_ms=run.before.time_ms + active,
+        turns=run.before.turns + run.turns,
         window=int(fullest_window(run, now)),
         calls=run.calls,
         money_rate=run.money_rate,

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cockpit.core import events as e
+from cockpit.core.budget import Usage
 from cockpit.core.fleet import Approval, Note, PlanWindow, Run
 from cockpit.core.text import one_line
 
@@ -23,6 +24,11 @@ def _governed(run: Run, event: e.RunGoverned) -> Run:
         channel=event.channel,
         authority="wire",
     )
+
+
+def _named(run: Run, event: e.SessionNamed) -> Run:
+    """The first is its own; a sub-agent's may follow."""
+    return run if run.session else replace(run, session=one_line(event.session))
 
 
 def _linked(run: Run, event: e.SessionLinked) -> Run:
@@ -70,6 +76,11 @@ def _resumed(run: Run, event: e.RunResumed) -> Run:
     )
 
 
+def _continued(run: Run, event: e.RunContinued) -> Run:
+    before = Usage(event.money, event.tokens, event.time_ms, event.turns)
+    return replace(run, purse=event.purse, before=before)
+
+
 def _steered(run: Run, event: e.RunSteered) -> Run:
     note = Note(event.text, event.channel, event.at, event.delivered)
     before = [known for known in run.notes if known.text != event.text or known.delivered]
@@ -89,6 +100,7 @@ def _approval_answered(run: Run, event: e.ApprovalAnswered) -> Run:
 
 STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.RunGoverned: _governed,
+    e.SessionNamed: _named,
     e.SessionLinked: _linked,
     e.ContextMeasured: _measured,
     e.WindowMeasured: _window,
@@ -97,6 +109,7 @@ STEPS: dict[type[e.Event], Callable[[Run, Any], Run]] = {
     e.RunHalted: _halted,
     e.RunPaused: _paused,
     e.RunResumed: _resumed,
+    e.RunContinued: _continued,
     e.RunSteered: _steered,
     e.ApprovalAsked: _approval_asked,
     e.ApprovalAnswered: _approval_answered,

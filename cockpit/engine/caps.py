@@ -41,7 +41,7 @@ class Caps:
 
     def apply(self, run: str, budget: Budget | None) -> None:
         """The ledger holds money and tokens; the door does at a cap what the budget says."""
-        self._scopes.cap(f"run:{run}", budget)
+        self._scopes.cap(self._fleet().runs[run].purse, budget)
         governed = self._governed.get(run)
         if governed is not None:
             governed.at_cap = _AT_CAP.get("defer" if budget is None else budget.at_zero, "defer")
@@ -62,6 +62,19 @@ class Caps:
         """The operator gave the run another budget: what waited for it goes on."""
         run = self._fleet().runs[name]
         self.apply(name, run.budget)
+        for other in self._of_the_same_task(run):
+            set_ = e.BudgetSet(run=other, at=self._now(), budget=run.budget, by="operator")
+            self._record(set_)
+            self._let_go_on(other)
+        self._let_go_on(name)
+
+    def _of_the_same_task(self, run: Run) -> list[str]:
+        """Other runs at work that are paid from the same purse."""
+        runs = self._fleet().runs
+        return [name for name in self._governed if name != run.id and runs[name].purse == run.purse]
+
+    def _let_go_on(self, name: str) -> None:
+        run = self._fleet().runs[name]
         if self._approvals.answer(name, asks_about(), allowed=True, by="a new budget"):
             return
         governed = self._governed.get(name)
@@ -108,7 +121,10 @@ class Caps:
         if governed is None or run.budget is None or run.budget.turns is None:
             return
         turns = run.budget.turns
-        if run.budget.at_zero != "warn" and run.turns + governed.in_flight >= turns:
+        if (
+            run.budget.at_zero != "warn"
+            and run.before.turns + run.turns + governed.in_flight >= turns
+        ):
             governed.refuse(_sentence(name, f"its {turns} turns are used"))
 
     def measured(self, name: str) -> None:

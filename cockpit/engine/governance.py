@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from cockpit.agents.launch.recipe import Launch, Recipe
 from cockpit.agents.launch.registry import recipe
 from cockpit.core import events as e
-from cockpit.core.fleet import Fleet, Run
+from cockpit.core.fleet import Fleet, Run, usage
 from cockpit.engine import beginnings, drivers, records, wanted
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.caps import Caps
@@ -119,14 +119,39 @@ class Governance:
             raise GovernError(str(error)) from error
 
     def _task_of(self, agent: str, command: Iterable[str]) -> str | None:
-        """The ended run that the command goes on with: its caps and counters are the task's."""
+        """The newest ended run that the command names a session of: its caps and counters are the task's."""
         words = set(command)
-        for run in self._fleet().runs.values():
-            if run.governed and run.agent == agent and self._runners.rein(run.id) is None:
-                sessions = {run.session, *(found.rpartition("/")[2] for found in run.sessions)}
-                if words & (sessions - {""}):
-                    return run.id
-        return None
+        found = [
+            run
+            for run in self._fleet().runs.values()
+            if run.governed and run.agent == agent and words & _sessions_of(run)
+        ]
+        ended = [run for run in found if self._runners.rein(run.id) is None]
+        return max(ended, key=lambda run: run.started).id if ended else None
+
+    def goes_on_with(self, run: str, task: str) -> None:
+        """The run is paid from the task's purse, within its budget unless another was asked for."""
+        runs, governed = self._fleet().runs, self._governed.get(run)
+        known, earlier = runs[run], runs.get(task)
+        is_own = known.purse == _own_purse(run)
+        if earlier is None or not is_own or earlier.purse == known.purse:
+            return
+        at, used = self._now(), usage(earlier, self._now())
+        self._record(
+            e.RunContinued(
+                run=run, at=at, task=task, purse=earlier.purse, money=used.money,
+                tokens=used.tokens, time_ms=used.time_ms, turns=used.turns,
+            )
+        )  # fmt: skip
+        if known.budget_by != "operator" and earlier.budget is not None:
+            by = earlier.budget_by
+            self._record(e.BudgetSet(run=run, at=at, budget=earlier.budget, by=by))
+        if task not in self._governed and (earlier.deferred or earlier.halted):
+            self._record(e.RunResumed(run=task, at=at, channel=run))
+        self._ledger.carry(known.purse, earlier.purse)
+        self._caps.apply(run, self._fleet().runs[run].budget)
+        if governed is not None:
+            governed.scopes = self._paying(run, known.project)
 
     async def _begin(self, run: str, wish: Wanted, maker: Recipe) -> dict[str, object]:
         token, digest = new_token()
@@ -137,7 +162,7 @@ class Governance:
         self._record(
             e.RunGoverned(
                 run=run, at=self._now(), agent=maker.agent, name=_called(wish, maker),
-                project=wish.project, token=digest, purse=f"run:{run}",
+                project=wish.project, token=digest, purse=self._purse(run),
                 upstreams=wanted.choices(wish, launched), channel=plan.kind if plan else "",
             )
         )  # fmt: skip
@@ -189,10 +214,17 @@ class Governance:
             agent=maker.agent,
             token_hash=digest,
             upstreams=ways,
-            scopes=(*self._scopes.above(project, self._now()), f"run:{run}"),
+            scopes=self._paying(run, project),
             patience_s=maker.patience_s,
             keys=Keys(paths.config(), environment),
         )
+
+    def _paying(self, run: str, project: str) -> tuple[str, ...]:
+        return (*self._scopes.above(project, self._now()), self._purse(run))
+
+    def _purse(self, run: str) -> str:
+        known = self._fleet().runs.get(run)
+        return (known.purse if known else "") or _own_purse(run)
 
     def _let_in(self, governed: Governed) -> None:
         self._governed[governed.run] = governed
@@ -202,8 +234,7 @@ class Governance:
         """The calendar turned: calls to come are paid from the new day's scopes."""
         for governed in self._governed.values():
             project = self._fleet().runs[governed.run].project
-            above = self._scopes.above(project, self._now())
-            governed.scopes = (*above, f"run:{governed.run}")
+            governed.scopes = self._paying(governed.run, project)
 
     # --- after a restart
 
@@ -451,6 +482,15 @@ class Governance:
             why = "has ended" if run.governed else "was not started by cockpit run"
             raise GovernError(f"{run.id} {why}: none of its calls pass the gateway")
         return governed
+
+
+def _own_purse(run: str) -> str:
+    return f"run:{run}"
+
+
+def _sessions_of(run: Run) -> set[str]:
+    """As the agent calls them."""
+    return {run.session, *(found.rpartition("/")[2] for found in run.sessions)} - {""}
 
 
 def _called(wish: Wanted, maker: Recipe) -> str:

@@ -121,8 +121,9 @@ class Helm:
             now=now,
         )
         self._linking = Linking(
-            links=self.links, histories=self.histories, fleet=fleet, linked=self._linked
-        )
+            links=self.links, histories=self.histories, fleet=fleet, linked=self._linked,
+            goes_on=lambda run, task: self._governance.goes_on_with(run, task),
+        )  # fmt: skip
         self._governance = Governance(
             governed=self._governed,
             settings=settings,
@@ -136,7 +137,7 @@ class Helm:
             witness=witness,
             record=record,
             fleet=fleet,
-            named=self._linking.named,
+            named=self._named,
             now=now,
         )
         self.orders = Orders(
@@ -197,6 +198,8 @@ class Helm:
         for event in events:
             self.histories.add([event])
             match event:
+                case e.SessionNamed(run=run, session=session) if run in self.histories:
+                    self._linking.named(run, session)
                 case e.SessionLinked(found=found, run=run):
                     self.links.add(found, run, named=self._is_named(run))
                 case e.ScopeCapped():
@@ -231,7 +234,7 @@ class Helm:
                 if scope or self._caps.is_shut(event.run):
                     self._caps.refused(event)
             case e.SessionNamed(run=run, session=session):
-                self._linking.named(run, session)
+                self._named(run, session)
             case e.CallSettled():
                 self.histories.add([event])
                 self._publish([event])
@@ -302,6 +305,10 @@ class Helm:
     def told(self, event: e.CallSettled) -> None:
         """A transcript tells of a call."""
         self._linking.told(event)
+
+    def _named(self, run: str, session: str) -> None:
+        if not self._linking.knows(run, session):
+            self._record(e.SessionNamed(run=run, at=self._now(), session=session))
 
     def _linked(self, found: str, governed: str) -> None:
         self._record(e.SessionLinked(run=governed, at=self._now(), found=found))

@@ -22,21 +22,32 @@ class Linking:
         histories: Histories,
         fleet: Callable[[], Fleet],
         linked: Callable[[str, str], None],
+        goes_on: Callable[[str, str], None],
     ) -> None:
-        """`linked` is told the found run and the governed one."""
+        """`linked` is told the found run and the governed one, `goes_on` a governed run and its task's."""
         self._links = links
         self._histories = histories
         self._fleet = fleet
         self._linked = linked
+        self._goes_on = goes_on
         self._sessions: dict[tuple[str, str], str] = {}
         self._messages: dict[str, str] = {}
 
     def named(self, run: str, session: str) -> None:
         """The agent itself said which session its calls are of."""
         agent = self._histories.begun(run).agent
+        handed = self._links.of_session(session)
+        for earlier in (self._sessions.get((agent, session)), *map(self._links.governed, handed)):
+            self._continue(run, earlier)
         self._sessions[agent, session] = run
         for found in list(self._fleet().runs.values()):
             self.seen(found)
+        for name in handed:
+            self._hand_over(name, run)
+
+    def knows(self, run: str, session: str) -> bool:
+        """Whether the run was told to have this session."""
+        return self._sessions.get((self._histories.begun(run).agent, session)) == run
 
     def settled(self, event: e.CallSettled) -> None:
         """A call of a governed run was booked; a transcript may tell of the same message."""
@@ -56,6 +67,8 @@ class Linking:
         run = self._fleet().runs.get(event.run)
         if governed is not None and run is not None:
             self._link(run, governed)
+        elif governed is not None:
+            self._hand_over(event.run, governed)
 
     def served(self, found: Mapping[str, Found], owners: Mapping[Identity, str]) -> None:
         """Processes that serve found runs: one below a runner is that runner's run."""
@@ -64,6 +77,25 @@ class Linking:
             owner = next((owners[above] for above in each.process.line if above in owners), None)
             if owner is not None and run is not None:
                 self._link(run, owner)
+
+    def _hand_over(self, found: str, governed: str) -> None:
+        """A transcript that was an earlier run's is gone on with by a later one."""
+        if self._continue(governed, self._links.governed(found)):
+            self._linked(found, governed)
+
+    def _continue(self, governed: str, earlier: str | None) -> bool:
+        """Whether a run goes on with what an earlier one did.
+
+        What programs that nobody knows call a session may be the same for all of their runs.
+        """
+        runs = self._fleet().runs
+        first, then = runs.get(earlier or ""), runs.get(governed)
+        if not (first and then and first.started < then.started):
+            return False
+        if first.agent != then.agent or then.agent == "generic":
+            return False
+        self._goes_on(then.id, first.id)
+        return True
 
     def _link(self, run: Run, governed: str) -> None:
         if run.governed or run.parent is not None or self._links.governed(run.id) == governed:

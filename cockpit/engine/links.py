@@ -44,6 +44,10 @@ class Links:
         """The found runs that are this governed one."""
         return [found for found, run in self._governed.items() if run == governed]
 
+    def of_session(self, session: str) -> list[str]:
+        """The found runs of an agent's own session that are governed ones."""
+        return [found for found in self._governed if found.rpartition("/")[2] == session]
+
     def forget(self, governed: str) -> list[str]:
         """The run left the screen; its found runs are on their own again."""
         found = self.found(governed)

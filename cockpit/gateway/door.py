@@ -12,6 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from cockpit.core import events as e
+from cockpit.core.text import one_line
 from cockpit.gateway import sentences
 from cockpit.gateway.booking import Sent
 from cockpit.gateway.credentials import Billing, billing, signed, wants_ours
@@ -124,6 +125,7 @@ class Door:
             TooLongError: when the client could wait no longer.
         """
         governed, asked, upstream = passage.governed, passage.asked, passage.upstream
+        self._session_named(governed, asked.session)
         payer = governed.billing or billing(passage.request.headers, upstream.provider.name)
         price = self._price(passage, payer)
         wanted = output_wanted(self.book, upstream.provider, asked, self.clock())
@@ -140,6 +142,12 @@ class Door:
                     governed=governed, asked=asked, upstream=upstream, billing=payer, worst=price,
                     wanted=wanted, granted=outcome, requested=self.clock(),
                 )  # fmt: skip
+
+    def _session_named(self, governed: Governed, session: str) -> None:
+        """Told before anything is held: a session of an earlier task is paid from that one's purse."""
+        if governed.is_new_session(session):
+            name = one_line(session)
+            self.happened(e.SessionNamed(run=governed.run, at=self.clock(), session=name))
 
     def _price(self, passage: Passage, payer: Billing) -> Worst:
         asked, provider = passage.asked, passage.upstream.provider
@@ -183,7 +191,7 @@ class Door:
         self, passage: Passage, outcome: Exhausted, decision: asyncio.Event
     ) -> None:
         """Refuses; returns when the operator was asked and decided that the call may try again."""
-        sentence = sentences.exhausted(outcome, self.ledger)
+        sentence = sentences.exhausted(outcome, self.ledger, passage.governed.run)
         self._hold_refused(passage, "", outcome.scope, outcome.sentence)
         if outcome.reason == "journal":
             raise TooLongError

@@ -110,11 +110,6 @@ class Errand:
         )
         if governed.heard is not None:
             governed.heard(asked.dialect, self._passage.body)
-        if governed.is_new_session(asked.session):
-            session = one_line(asked.session)
-            self._door.happened(
-                e.SessionNamed(run=governed.run, at=sent.requested, session=session)
-            )
 
     async def _sent(self, body: bytes) -> aiohttp.ClientResponse:
         method = self._passage.request.method

@@ -38,14 +38,14 @@ def no_key(provider: Provider) -> str:
     )
 
 
-def exhausted(outcome: Exhausted, ledger: Ledger) -> str:
+def exhausted(outcome: Exhausted, ledger: Ledger, run: str) -> str:
     """Which cap is reached, and the command that raises it."""
-    return f"cockpit: a cap is reached: {outcome.sentence}. Nothing was sent.{_raise(outcome, ledger)}"
+    return f"cockpit: a cap is reached: {outcome.sentence}. Nothing was sent.{_raise(outcome, ledger, run)}"
 
 
-def _raise(outcome: Exhausted, ledger: Ledger) -> str:
+def _raise(outcome: Exhausted, ledger: Ledger, run: str) -> str:
     cap = ledger.balance(outcome.scope).cap
-    kind, _, name = outcome.scope.partition(":")
+    kind = outcome.scope.partition(":")[0]
     if cap is None or outcome.reason not in ("cap", "soft"):
         return ""
     if kind == "stage":
@@ -54,8 +54,8 @@ def _raise(outcome: Exhausted, ledger: Ledger) -> str:
         scope = outcome.scope if kind == "project" else kind
         return f" Raise it: cockpit caps {scope} {max(1, cap.nano * 2 // NANO)}usd"
     if cap.nano is not None:
-        return f" Raise it: cockpit budget {name} --money {max(1, cap.nano * 2 // NANO)}"
-    return f" Raise it: cockpit budget {name} --tokens {(cap.tokens or 0) * 2}"
+        return f" Raise it: cockpit budget {run} --money {max(1, cap.nano * 2 // NANO)}"
+    return f" Raise it: cockpit budget {run} --tokens {(cap.tokens or 0) * 2}"
 
 
 def unreachable(provider: Provider, error: Exception) -> str:

@@ -267,6 +267,13 @@ class Ledger:
         await asyncio.wrap_future(self._write([change, *calls.spent(first.scopes, amount, 0)]))
         return True
 
+    def carry(self, scope: str, to: str) -> None:
+        """What was spent in `scope` counts in `to` from now on too: they turned out to be one task."""
+        spent = self.balance(scope).settled
+        if spent != NOTHING:
+            self._holds.correct((to,), spent)
+            self._write(calls.spent((utf8(to),), spent, 0), awaited=False)
+
     # --- reading
 
     def settled_since(self, seq: int) -> list[Booked]:

@@ -37,6 +37,31 @@ def test_a_resumed_session_is_the_same_run_with_what_is_left_of_its_purse(statio
     assert row["mark"] == "exact"
 
 
+LATEST = {
+    "claude": {"words": ("--continue",)},
+    "codex": {"session": "--last"},
+    "opencode": {"words": ("-c",)},
+    "gemini": {"session": "latest"},
+    "qwen": {"words": ("--continue",)},
+}
+
+
+@every_agent
+def test_going_on_with_the_latest_session_draws_on_the_same_purse(station, agent):
+    run = station.begin_agent(agent, "look at the project", "--turns", "40")
+    station.until_row(run, ended, 90)
+    first = station.until_row(run, session_of, 20)
+    again = station.begin_agent(agent, "look once more", **LATEST[agent])
+    assert again != run
+    station.until_row(again, ended, 90)
+    row = station.until_row(again, lambda row: row["budget"], 20)
+    assert row["budget"]["turns"] == 40
+    assert row["ruling"]["used"] == first["turns"] + row["turns"]
+    (told,) = station.happened(again, "run_continued")
+    assert (told["task"], told["purse"]) == (run, f"run:{run}")
+    assert first["calls"] + row["calls"] == len(station.paid())
+
+
 def test_a_compaction_is_booked_and_the_task_goes_on(station):
     run = station.begin_agent("claude", "look at the project")
     station.until_row(run, ended, 90)
