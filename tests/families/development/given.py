@@ -284,17 +284,20 @@ class Reworded(Family):
         "let us have {value} today",
     )
 
+    countries = ("Chile", "Norway", "Kenya", "Japan", "Peru", "Ghana", "Malta", "Nepal", "Laos",
+                 "Qatar", "Tonga")  # fmt: skip
+
     def prompt(self, day, chance):
-        return self.prompts[day.number].format(value=REGIONS[day.number])
+        return self.prompts[day.number].format(value=self.countries[day.number])
 
     def prepare(self, place, day, chance):
-        for region in REGIONS:
-            place.serve(f"http://sales.local/{region}", {"sold": chance.randint(1_100, 9_900)})
+        for country in self.countries:
+            place.serve(f"http://sales.local/figures?country={country}", {"sold": chance.randint(1_100, 9_900)})
 
     def work(self, hands, day):
-        region = REGIONS[day.number]
-        told = json.loads(hands.get(f"http://sales.local/{region}"))
-        hands.write(f"sheets/{region}.txt", f"{region} sold {told['sold']}\n")
+        country = self.countries[day.number]
+        told = json.loads(hands.get(f"http://sales.local/figures?country={country}"))
+        hands.write(f"sheets/{country}.txt", f"{country} sold {told['sold']}\n")
 
 
 class Vendor(Family):
