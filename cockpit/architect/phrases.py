@@ -133,19 +133,19 @@ def fitted(script: Script, given: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: where one is missing, is none of its inputs, or has a form that it never had.
     """
-    known = {one.name: one for one in script.inputs}
-    for name in given:
-        if name not in known:
-            wants = ", ".join(one.option for one in script.inputs) or "nothing but its day"
-            raise ValueError(f"it is told no {name[:40]!r}, but {wants}")
-    for name, one in known.items():
-        if name not in given:
-            raise ValueError(f"it needs a value for {one.option} ({one.words})")
-        if re.fullmatch(one.pattern, given[name]) is None:
-            raise ValueError(
-                f"{one.option} {given[name][:80]!r} has a form that it never had: {one.words}"
-            )
-    return {name: given[name] for name in known}
+    told = {"--" + name.strip("_").replace("_", "-"): value for name, value in given.items()}
+    known = {one.option: one for one in script.inputs}
+    for option in told:
+        if option not in known:
+            wants = ", ".join(known) or "nothing but its day"
+            raise ValueError(f"it is told no {option[:40]}, but {wants}")
+    for option, one in known.items():
+        if option not in told:
+            raise ValueError(f"it needs a value for {option} ({one.words})")
+        if re.fullmatch(one.pattern, told[option]) is None:
+            shown = f"{told[option][:80]!r}"
+            raise ValueError(f"{option} {shown} has a form that it never had: {one.words}")
+    return {one.name: told[option] for option, one in known.items()}
 
 
 def options(script: Script, values: Mapping[str, str]) -> tuple[str, ...]:

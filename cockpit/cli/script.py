@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,13 +23,15 @@ from cockpit.cli.sheet import (
     sheet_data,
     sheet_text,
 )
-from cockpit.core.shelf import Built, Schedule, ScriptRun, Sheet, ShelfRow
+from cockpit.core.shelf import Built, Given, Schedule, ScriptRun, Sheet, ShelfRow
 from cockpit.engine.client import Client
 
 Told = TypeVar("Told")
 HASH_SHOWN = 12
 
 _name = click.argument("name")
+_OWN = {"ignore_unknown_options": True}
+"""A script's inputs are options that nobody knows but the script."""
 _reason = click.option("--reason", default="", help="Kept beside the script.")
 
 
@@ -163,8 +165,9 @@ def retire(name: str, reason: str, as_json: bool) -> None:
     _change("retire", name, as_json, reason=reason)
 
 
-@script.command()
+@script.command(context_settings=_OWN)
 @_name
+@click.argument("values", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--date", default="", metavar="YYYY-MM-DD", help="The day it is run for; today's by default."
 )
@@ -174,12 +177,26 @@ def retire(name: str, reason: str, as_json: bool) -> None:
     "--scheduled", is_flag=True, help="As its schedule does: the agent where the script may not."
 )
 @json_option
-def run(name: str, date: str, dry: bool, yes: bool, scheduled: bool, as_json: bool) -> None:
+def run(
+    name: str,
+    values: tuple[str, ...],
+    date: str,
+    dry: bool,
+    yes: bool,
+    scheduled: bool,
+    as_json: bool,
+) -> None:
     """Run an adopted script now; the exit code is the script's own.
 
-    Where it gives up, the agent does the task and the script goes into quarantine.
+    What it has to be told is given by its own options, as in --region EMEA. Where it gives up, the
+    agent does the task and the script goes into quarantine.
     """
-    words = {"date": date, "dry": dry, "yes": yes, "scheduled": scheduled}
+    others, inputs = sorted_out(values)
+    each = one_by_one(inputs)
+    if others or len(each) > 1:
+        fail(f"one value for each input: cockpit script run {name} --region EMEA")
+    given = dict(each[0]) if each else {}
+    words = {"date": date, "dry": dry, "yes": yes, "scheduled": scheduled, "given": given}
     told = _asked(ScriptRun | None, "run", name=name, **words)  # type: ignore[arg-type]
     if told is None:
         click.echo("null" if as_json else f"{name}: its time has come; cockpit script list")
@@ -188,9 +205,9 @@ def run(name: str, date: str, dry: bool, yes: bool, scheduled: bool, as_json: bo
     raise SystemExit(told.exit_code if not told.passed else 0)
 
 
-@script.command()
+@script.command(context_settings=_OWN)
 @_name
-@click.argument("cron", default="")
+@click.argument("values", nargs=-1, type=click.UNPROCESSED)
 @click.option("--tz", "zone", default="", help="IANA time zone; the machine's by default.")
 @click.option(
     "--missed", type=click.Choice(["once", "skip"]), default="once", show_default=True,
@@ -204,7 +221,7 @@ def run(name: str, date: str, dry: bool, yes: bool, scheduled: bool, as_json: bo
 @json_option
 def schedule(
     name: str,
-    cron: str,
+    values: tuple[str, ...],
     zone: str,
     missed: str,
     systemd: bool,
@@ -214,17 +231,54 @@ def schedule(
 ) -> None:
     """Run a script by itself: `cockpit script schedule NAME "30 6 * * 1-5"`.
 
-    Without a line the present one is kept, or the one that its task's rhythm proposes.
+    Without a line the present one is kept, or the one that its task's rhythm proposes. A script that
+    has to be told something needs its values here: --region EMEA --region APAC runs it once for each.
     """
     keeper = "systemd" if systemd else "cron" if crontab else "engine"
-    if not off and not cron:
-        cron = _present(name)
-    words = {} if off else {"cron": cron, "zone": zone, "missed": missed, "keeper": keeper}
+    others, told = sorted_out(values)
+    if len(others) > 1:
+        fail(f"one cron line, in quotes: {' '.join(others)}")
+    words: dict[str, Any] = {}
+    if not off:
+        kept = None if told else _kept(name)
+        cron = others[0] if others else _present(name)
+        given = one_by_one(told) or (kept.given if kept is not None else ())
+        words = {"cron": cron, "zone": zone, "missed": missed, "keeper": keeper, "given": given}
     row = _asked(ShelfRow, "schedule", name=name, **words)
     if row.schedule is None or keeper == "engine" or as_json:
         _print_row(row, as_json)
     else:
         click.echo(_for_others(row, row.schedule))
+
+
+def sorted_out(values: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Words, and the values of options that only a script knows: `--region EMEA` or `--region=EMEA`."""
+    words: list[str] = []
+    told: dict[str, list[str]] = {}
+    rest = iter(values)
+    for word in rest:
+        if not word.startswith("--"):
+            words.append(word)
+            continue
+        option, equals, value = word[2:].partition("=")
+        if not equals:
+            value = next(rest, "")
+            if not value or value.startswith("--"):
+                fail(f"{word} needs a value")
+        told.setdefault(option.replace("-", "_"), []).append(value)
+    return words, told
+
+
+def one_by_one(told: dict[str, list[str]]) -> tuple[Given, ...]:
+    """The values of all options together, the first of each, then the second."""
+    if len({len(values) for values in told.values()}) > 1:
+        counts = ", ".join(f"{len(values)} of --{name}" for name, values in told.items())
+        fail(f"as many values for each input: {counts}")
+    return tuple(tuple(zip(told, each, strict=True)) for each in zip(*told.values(), strict=True))
+
+
+def _kept(name: str) -> Schedule | None:
+    return _asked(Sheet, "show", name=name).row.schedule
 
 
 def _present(name: str) -> str:

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from cockpit.cli.output import table, usd
 from cockpit.core.money import dollars
-from cockpit.core.script import GATES, Refusal, Trial
+from cockpit.core.script import GATES, Input, Refusal, Trial
 from cockpit.core.shelf import Cost, Decided, MatrixRow, Savings, ScriptRun, Sheet, ShelfRow
 from cockpit.core.text import clean, one_line
 
@@ -49,6 +49,17 @@ def row_data(row: ShelfRow) -> dict[str, Any]:
         "savings": _savings(row.savings),
         "month_usd": usd(row.month_nano),
         "changed": row.changed,
+        "inputs": [_input(one) for one in row.inputs],
+    }
+
+
+def _input(one: Input) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "option": one.option,
+        "form": one.words,
+        "pattern": one.pattern,
+        "values": one.values,
     }
 
 
@@ -205,6 +216,7 @@ def sheet_text(sheet: Sheet) -> str:
             "what it does",
             [f"{line.number:>4}  {_marked(line.text, line.holes)}" for line in sheet.body],
         ),
+        _titled("what it has to be told", _inputs(row.inputs)),
         _titled("where its values come from", _holes(sheet)),
         _titled("what it may touch", _capabilities(sheet)),
         _titled("what proves it", _matrix(sheet.matrix)),
@@ -235,6 +247,14 @@ def _holes(sheet: Sheet) -> list[str]:
         lines += [f"    {run}: {one_line(value, 100)}" for run, value in values[:VALUES_SHOWN]]
         if len(values) > VALUES_SHOWN:
             lines.append(f"    and {len(values) - VALUES_SHOWN} more runs")
+    return lines
+
+
+def _inputs(inputs: Sequence[Input]) -> list[str]:
+    lines: list[str] = []
+    for one in inputs:
+        lines.append(f"{one.option}: {one.words}")
+        lines += [f"    {run}: {one_line(value, 100)}" for run, value in one.values.items()]
     return lines
 
 

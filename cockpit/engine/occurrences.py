@@ -210,8 +210,9 @@ class Occurrences:
         if entry.wish is None:
             return None
         script = await self._scripts.script(entry.life.content)
-        values, day = dict(turn.given), date.fromisoformat(turn.day)
-        if not values.keys() >= {one.name for one in script.inputs}:
+        try:
+            values, day = fitted(script, dict(turn.given)), date.fromisoformat(turn.day)
+        except ValueError:
             return None
         said = [phrased(script, word, values, day) for word in entry.wish.command]
         if script.inputs and not any(said):
