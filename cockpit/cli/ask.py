@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from cockpit.cli.output import fail
-from cockpit.core.fleet import Fleet, Run
+from cockpit.core.fleet import Fleet, Run, is_live
 from cockpit.engine import service
 from cockpit.engine.client import Client, EngineError
 
@@ -37,7 +37,7 @@ async def settled_fleet(client: Client) -> Fleet:
 def pick(fleet: Fleet, wanted: str) -> Run:
     """The run meant by an id, by the beginning of its session, or by a part of its name.
 
-    Ends the command when none or several are meant.
+    Of several the only live one is meant. Ends the command when none or several are left.
     """
     exact = fleet.runs.get(wanted)
     if exact is not None:
@@ -48,8 +48,10 @@ def pick(fleet: Fleet, wanted: str) -> Run:
         [run for run in runs if run.id.startswith(wanted) or run.session.startswith(wanted)],
         [run for run in runs if wanted.lower() in run.name.lower()],
     ):
-        if len(candidates) == 1:
-            return candidates[0]
+        live = [run for run in candidates if is_live(run, fleet.now)]
+        for meant in (candidates, live):
+            if len(meant) == 1:
+                return meant[0]
         if candidates:
             several = ", ".join(run.id for run in candidates[:5])
             fail(f"{wanted!r} could be any of {len(candidates)} runs: {several}")

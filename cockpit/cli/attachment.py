@@ -45,7 +45,7 @@ def attach(path: Path, *, owner: bool = True) -> int:
     try:
         connection = _connected(path)
     except OSError:
-        fail(f"nothing runs behind {path}: it has ended, or it was started without a runner")
+        fail(f"{path.stem} has ended, or it was started without a runner: cockpit show {path.stem}")
     with connection:
         return _Attachment(connection, path.stem, owner=owner).work()
 

@@ -57,6 +57,17 @@ def test_output_input_and_exit_code_pass_through(machine):
     assert (done.stdout, done.stderr, done.returncode) == ("SOME WORDS", "bad\n", 7)
 
 
+def test_attach_takes_a_name_and_of_two_the_live_one(machine):
+    ended = machine.agent("pass")
+    machine.until_row(ended, is_state("ended"))
+    machine.agent('sys.stdin.close(); time.sleep(3); print("well done")')
+    done = machine.run("attach", "a")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "well done"), done.stderr
+    done = machine.run("attach", ended)
+    assert done.returncode == 1
+    assert f"{ended} has ended" in done.stderr
+
+
 def test_a_cap_is_never_crossed_and_raising_it_lets_the_run_go_on(machine):
     run = machine.agent(FOREVER, "--budget", "0.02usd")
     row = machine.until_row(run, is_state("deferred"))
