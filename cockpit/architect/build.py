@@ -194,6 +194,8 @@ def _write(acts: tuple[Act, ...], scene: Scene, plan: Plan) -> None:
         if line is not None:
             plan.steps.append(line)
             return
+        words = f"{about} is there, as it always was"
+        plan.guard(f"check(read({where}) is not None, {words!r})", words)
     plan.steps.append(f"write({where}, {_content(texts, about, scene, plan, acts[0].words[0])})")
 
 

@@ -116,7 +116,10 @@ def kind(values: Sequence[Any], *, band: bool) -> Any:
 
 
 def _banded(name: str, values: Sequence[Any]) -> tuple[str, Any, Any]:
-    """Ten times wider than seen: what is beyond is more likely another unit."""
+    """Ten times wider than seen: what is beyond is more likely another unit.
+
+    A number that never was 0 or 1 may be said in other words when it is.
+    """
     least, most = min(values), max(values)
     low = (
         -10 * abs(least) - 10
@@ -124,7 +127,9 @@ def _banded(name: str, values: Sequence[Any]) -> tuple[str, Any, Any]:
         else (least // 10 if isinstance(least, int) else least / 10)
     )
     high = 10 * most + 10 if most >= 0 else 0
-    return name, (0 if 0 <= least <= 20 else low), round(high, 6)
+    if 0 <= least <= 20:
+        low = 2 if least > 1 and name == "whole number" else 0
+    return name, low, round(high, 6)
 
 
 def _constants(found: Sequence[Any], depth: int = 0) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.architect.blobs import Blobs
-from cockpit.architect.stage import GIT, covered
+from cockpit.architect.stage import GIT, covered, uses_git
 from cockpit.core.script import Capabilities
 from cockpit.core.trace import File, Trace, Tree, World
 
@@ -29,6 +29,7 @@ LOGIN = (
 )
 RARE = ("emptied", "nought", "one")
 """Changes that are none where a run met nothing or a single one of a thing."""
+REFERENCE = f"{GIT}HEAD"
 LEAVES = 24
 """So many values of one document are tried one by one."""
 
@@ -82,6 +83,20 @@ def mutations(
     for path, file in world.before.files.items():
         if covered(path, capabilities.read) and not path.startswith(GIT):
             yield from _files(world, path, file, day, known, blobs)
+    if uses_git(capabilities) and REFERENCE in world.before.files:
+        yield from _repositories(world, capabilities, blobs)
+
+
+def _repositories(world: World, capabilities: Capabilities, blobs: Blobs) -> Iterator[Mutation]:
+    """No repository at all; for who only looks at it, also one without a commit."""
+    files = world.before.files
+    plain = {path: file for path, file in files.items() if not path.startswith(GIT)}
+    yield Mutation(name="no repository", world=replace(world, before=Tree(plain)), strict=True)
+    if "git commit" not in capabilities.commands:
+        nowhere = b"ref: refs/heads/nobody-was-here\n"
+        head = File(blobs.put(nowhere), len(nowhere), files[REFERENCE].mode)
+        world_then = replace(world, before=Tree(files | {REFERENCE: head}))
+        yield Mutation(name="a repository without a commit", world=world_then)
 
 
 def _last(world: World, place: int) -> bool:

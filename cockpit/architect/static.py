@@ -160,6 +160,8 @@ HARMLESS_GIT = frozenset(
     f"git {word}" for word in ("diff", "status", "log", "show", "rev-parse", "ls-files")
 )
 """Looks that a script may add where the agents used git at all."""
+UNITS = frozenset({256, 360, 365, 1024, 1440, 3600, 86400, 1048576, 1073741824})
+"""Numbers that everybody knows, and powers of ten: they remember no run."""
 FEWEST = 2
 """So many runs must have done something before a script may do it."""
 
@@ -447,6 +449,8 @@ def _remembered(tree: ast.Module, script: Script, traces: Sequence[Trace]) -> It
 def _telling(value: object, guarded: set[str]) -> list[str]:
     """The parts of a literal that nobody would write by chance, but for those that a guard looks after."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return []
+    if not isinstance(value, str) and (value in UNITS or re.fullmatch(r"10+(?:\.0)?", str(value))):
         return []
     return [
         one

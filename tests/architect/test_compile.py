@@ -485,6 +485,38 @@ def test_one_and_none_are_special_until_they_were_seen():
     assert guarded(fields, make, {"open": 0, "day": "2026-03-20"})[0] == "drift"
 
 
+def test_one_and_none_are_special_in_rows_too():
+    def fields(day, chance):
+        return {"items": [{"sku": f"s{at}", "left": chance.randint(2, 40)} for at in range(4)]}
+
+    def make(told):
+        return "".join(f"{row['sku']}: {row['left']}\n" for row in told["items"])
+
+    def later(left):
+        return {"items": [{"sku": f"s{at}", "left": left if at else 9} for at in range(4)]}
+
+    assert guarded(fields, make, later(5))[0] == "exact"
+    assert guarded(fields, make, later(1))[0] == "drift"
+    assert guarded(fields, make, later(0))[0] == "drift"
+
+
+def test_a_file_that_was_always_there_to_be_replaced_has_to_be_there():
+    blobs = Blobs()
+
+    def world(day, chance):
+        files = {"VERSION": "1.0\n"} if day < date(2026, 3, 20) else {}
+        return {"http://h.local/v": {"version": f"2.{day.day}.{chance.randint(10, 99)}"}}, files
+
+    def work(hands):
+        new = hands.get("http://h.local/v")["version"]
+        hands.write("VERSION", f"version {new}\n")
+
+    task = Little("replace", world, work)
+    script = compiled(task, blobs)
+    assert judged(script, task.trace(blobs, date(2026, 3, 19), "there"), blobs) == "exact"
+    assert judged(script, task.trace(blobs, date(2026, 3, 20), "gone"), blobs) == "drift"
+
+
 def test_g4_the_contract():
     def fields(day, chance):
         return {"status": "ok", "day": str(day), "n": chance.randint(100, 999)}

@@ -105,6 +105,23 @@ def test_only_what_the_script_uses_goes_wrong():
     assert strict == ["status 500 of http://a.local/x", "status 403 of http://a.local/x"]
 
 
+def test_a_repository_goes_wrong_too():
+    blobs = Blobs()
+    run = trace(0, {}, {".git/HEAD": b"ref: refs/heads/main\n", "a": b"x"}, blobs)
+    seen = known([run], [DAY], blobs)
+
+    def names(*commands):
+        may = Capabilities(commands=commands)
+        return {one.name: one for one in mutations(run.world, DAY, may, (), seen, blobs)}
+
+    looks, commits = names("git log"), names("git add", "git commit")
+    assert looks.keys() == {"no repository", "a repository without a commit"}
+    assert commits.keys() == {"no repository"}
+    assert commits["no repository"].strict
+    assert set(commits["no repository"].world.before.files) == {"a"}
+    assert names("ls") == {}
+
+
 @pytest.mark.parametrize(
     ("days", "has", "lacks"),
     [

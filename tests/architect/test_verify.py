@@ -199,6 +199,16 @@ def refused(script, worlds, name="daily-report") -> str:
     return "; ".join(static.findings(script, worlds[0][name]))
 
 
+def test_a_number_that_everybody_knows_is_not_remembered(worlds):
+    [first, *others] = worlds[0]["daily-report"]
+    steps = [replace(step, output=f"{step.output} 3600 3601 1000") for step in first.steps]
+    traces = [replace(first, steps=tuple(steps)), *others]
+    for number, is_remembered in ((3600, False), (1000, False), (3601, True)):
+        script = handmade.report(body("    write(f", f"    hours = {number}\n    write(f"))
+        told = [one for one in static.findings(script, traces) if str(number) in one]
+        assert bool(told) == is_remembered
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

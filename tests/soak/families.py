@@ -15,12 +15,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from cockpit.architect.broker import Answer, Request, denied, refused
 from cockpit.architect.compile import arguments, compile_task
+from cockpit.architect.profile import Profile, profile
+from cockpit.architect.repeats import clusters
 from cockpit.architect.replay import Told, judged, last_line, scene, tell
 from cockpit.architect.sandbox import Bubblewrap, Sandbox, best
 from cockpit.architect.stage import Played, covered, play
@@ -32,6 +35,8 @@ from tests.families.changes import changed, truth_of
 from tests.families.family import Family, Occasion, Recorded, record
 from tests.families.web import Page, Web
 
+SAME = {"mostly-yesterday": "day-asked"}
+"""One writes yesterday's digest and the other that of a day: the same task to whoever sees the runs."""
 SETS = {"development": development.FAMILIES, "frozen": frozen.FAMILIES}
 SAID = {3: "drift", 4: "unavailable", 5: "denied", 1: "bug"}
 
@@ -66,6 +71,7 @@ class Row:
     without_contract: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    profiles: list[Profile] = field(default_factory=list)
 
     @property
     def as_expected(self) -> bool:
@@ -101,6 +107,7 @@ def judge(
     family = recorded.family
     row = Row(family.name, family.group, family.expects, recorded.seed)
     traces = recorded.traces
+    row.profiles = [profile(trace) for trace in traces]
     made = compile_task(family.name, traces, blobs)
     row.verdict = made.code if isinstance(made, Refusal) else "compiled"
     told = tell([one.trace for one in recorded.occasions], blobs, sandbox)
@@ -181,6 +188,16 @@ def without_contract(script: Script) -> Script:
     return replace(script, source=ast.unparse(ast.fix_missing_locations(tree)))
 
 
+def read_by(script: Script, occasion: Occasion, blobs: Blobs, sandbox: Sandbox) -> set[str]:
+    """The files that the script says it reads, and two others that it may: changes elsewhere prove nothing."""
+    [played] = play([live(script, occasion, blobs)], blobs, sandbox)
+    said = {one.get("id") for one in (played.report or {}).get("sources", ())}
+    files = occasion.trace.world.before.files
+    may = [path for path in sorted(files) if covered(path, script.capabilities.read)]
+    others = [path for path in may if path not in said]
+    return said.intersection(files) | set(others[:1] + others[-1:])
+
+
 def world_changes(
     row: Row,
     script: Script,
@@ -193,8 +210,8 @@ def world_changes(
     occasion = next(one for one in recorded.later if readable(script, one))
     used = frozenset(one.url for one in occasion.trace.world.fetches if one.status < 400)
     chance = random.Random(f"changes {row.name} {recorded.seed}")
-    may = script.capabilities
-    worlds = list(changed(occasion, used, lambda path: covered(path, may.read), chance, blobs))
+    reads = read_by(script, occasion, blobs, sandbox)
+    worlds = list(changed(occasion, used, reads.__contains__, chance, blobs))
     before = occasion.trace.world
     runs, traces = [], []
     for number, (name, pages, files) in enumerate(worlds):
@@ -293,12 +310,29 @@ def totals(rows: list[Row]) -> str:
         ] += 1
         if row.verdict == "compiled":
             adopted["verified" if row.gates == "all" else "compiled, not verified"] += 1
+    seeds = dict.fromkeys(row.seed for row in rows)
+    found = "\n".join(
+        f"  clustering: {clustering([row for row in rows if row.seed == seed])}" for seed in seeds
+    )
     names = ("verdicts", "folds", "later runs", "adoption", "world changes", "without contract")
     told = (verdicts, folds, later, adopted, with_it, without)
-    return "\n".join(
+    lines = (
         f"  {name}: {dict(sorted(counter.items()))}"
         for name, counter in zip(names, told, strict=True)
     )
+    return "\n".join([*lines, found])
+
+
+def clustering(rows: list[Row]) -> str:
+    """Precision, recall and F1 over pairs of runs of one seed."""
+    truth = {one.run: SAME.get(row.name, row.name) for row in rows for one in row.profiles}
+    groups = clusters([one for row in rows for one in row.profiles])
+    pairs = [pair for group in groups for pair in combinations(group, 2)]
+    right = sum(truth[one.run] == truth[other.run] for one, other in pairs)
+    whole = sum(count * (count - 1) // 2 for count in Counter(truth.values()).values())
+    precision, recall = right / max(1, len(pairs)), right / max(1, whole)
+    score = 2 * precision * recall / max(0.001, precision + recall)
+    return f"{len(truth)} runs, {len(groups)} groups, precision {precision:.3f}, recall {recall:.3f}, F1 {score:.3f}"
 
 
 def show(row: Row) -> None:
