@@ -9,88 +9,67 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import asdict
 
 from cockpit.core.script import Script, Trial
 from cockpit.core.shelf import Cost, Decided, Entry, Output, ScriptRun
 from cockpit.journal.store import Statement, Write, tables
 
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
+
+def _amounts(*names: str) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.BigInteger, nullable=False) for name in names]
+
+
+def _log(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """What happened to scripts, by their names, numbered by the disk."""
+    number = sa.Column("number", sa.Integer, primary_key=True, autoincrement=True)
+    by_name = sa.Index(f"{name}_name", "name", "number")
+    return sa.Table(name, tables, number, *_texts("name"), *columns, by_name)
+
+
 scripts = sa.Table(
     "scripts",
     tables,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("task", sa.Text, nullable=False),
-    sa.Column("stage", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("approved", sa.Text, nullable=False),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("changed", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
+    *_texts("task", "stage", "content", "approved", "workspace"),
+    *_amounts("changed"),
+    *_texts("body"),
 )
 contents = sa.Table(
     "script_contents",
     tables,
     sa.Column("content", sa.Text, primary_key=True),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("capabilities", sa.Text, nullable=False),
-    sa.Column("contract", sa.Text, nullable=False),
-    sa.Column("holes", sa.Text, nullable=False),
-    sa.Column("guards", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
+    *_amounts("at"),
+    *_texts("source", "capabilities", "contract", "holes", "guards", "body"),
 )
 trials = sa.Table(
     "script_trials",
     tables,
-    sa.Column("content", sa.Text, nullable=False),
+    *_texts("content"),
     sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("gate", sa.Text, nullable=False),
-    sa.Column("run", sa.Text, nullable=False),
+    *_texts("gate", "run"),
     sa.Column("passed", sa.Boolean, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
+    *_texts("detail"),
     sa.PrimaryKeyConstraint("content", "number"),
 )
-decisions = sa.Table(
-    "script_decisions",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("decision", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Index("script_decisions_name", "name", "number"),
+decisions = _log(
+    "script_decisions", *_texts("content", "decision", "by"), *_amounts("at"), *_texts("reason")
 )
-runs = sa.Table(
+runs = _log(
     "script_runs",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("began", sa.BigInteger, nullable=False),
-    sa.Column("ended", sa.BigInteger, nullable=False),
+    *_texts("content", "kind"),
+    *_amounts("began", "ended"),
     sa.Column("exit_code", sa.Integer, nullable=False),
     sa.Column("passed", sa.Boolean, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("outputs", sa.Text, nullable=False),
-    sa.Column("skipped", sa.Text, nullable=False),
-    sa.Column("beside", sa.Text, nullable=False),
+    *_texts("reason", "outputs", "skipped", "beside"),
     sa.Column("agreed", sa.Boolean),
-    sa.Column("saved_nano", sa.BigInteger, nullable=False),
-    sa.Index("script_runs_name", "name", "number"),
+    *_amounts("saved_nano"),
 )
-costs = sa.Table(
-    "script_costs",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("what", sa.Text, nullable=False),
-    sa.Column("nano", sa.BigInteger, nullable=False),
-    sa.Column("run", sa.Text, nullable=False),
-    sa.Index("script_costs_name", "name", "number"),
-)
+costs = _log("script_costs", *_amounts("at"), *_texts("what"), *_amounts("nano"), *_texts("run"))
 
 _ENTER = Write(
     0,
@@ -152,42 +131,28 @@ def written(script: Script, at: int) -> Statement:
 
 def tried(content: str, results: Sequence[Trial]) -> list[Statement]:
     """The results of all gates for one content, in place of earlier ones."""
-    rows: list[Statement] = [
-        (
-            _TRY,
-            {
-                "content": content, "number": number, "gate": trial.gate, "run": trial.run,
-                "passed": trial.passed, "detail": trial.detail,
-            },
-        )
+    rows = [
+        (_TRY, {"content": content, "number": number, **asdict(trial)})
         for number, trial in enumerate(results)
-    ]  # fmt: skip
+    ]
     return [(_UNTRY, {"content": content}), *rows]
 
 
 def decided(name: str, what: Decided) -> Statement:
     """Who said yes or no to which content."""
-    return _DECIDE, {
-        "name": name, "content": what.content, "decision": what.decision, "by": what.by,
-        "at": what.at, "reason": what.reason,
-    }  # fmt: skip
+    return _DECIDE, {"name": name, **asdict(what)}
 
 
 def happened(name: str, run: ScriptRun) -> Statement:
     """A run of the script; its number is given by the disk."""
-    return _RUN, {
-        "name": name, "content": run.content, "kind": run.kind, "began": run.began,
-        "ended": run.ended, "exit_code": run.exit_code, "passed": run.passed, "reason": run.reason,
-        "outputs": _told(run.outputs), "skipped": run.skipped, "beside": run.beside,
-        "agreed": run.agreed, "saved_nano": run.saved_nano,
-    }  # fmt: skip
+    values = {"name": name, **asdict(run), "outputs": _told(run.outputs)}
+    del values["number"]
+    return _RUN, values
 
 
 def paid(name: str, cost: Cost) -> Statement:
     """Money that the script cost."""
-    return _COST, {
-        "name": name, "at": cost.at, "what": cost.what, "nano": cost.nano, "run": cost.run
-    }  # fmt: skip
+    return _COST, {"name": name, **asdict(cost)}
 
 
 class Shelf:
@@ -217,28 +182,32 @@ class Shelf:
         return script if script.content == content else None
 
     def trials(self, content: str) -> tuple[Trial, ...]:
-        asked = sa.select(trials).where(trials.c.content == content).order_by(trials.c.number)
-        return tuple(
-            Trial(row.gate, row.run, bool(row.passed), row.detail) for row in self._rows(asked)
-        )
+        found = self._numbered(trials, trials.c.content == content, Trial)
+        return tuple(Trial(**row) for row in found)
 
     def decisions(self, name: str) -> tuple[Decided, ...]:
         """Oldest first."""
-        asked = sa.select(decisions).where(decisions.c.name == name).order_by(decisions.c.number)
-        return tuple(
-            Decided(row.content, row.decision, row.by, row.at, row.reason)
-            for row in self._rows(asked)
-        )
+        found = self._numbered(decisions, decisions.c.name == name, Decided)
+        return tuple(Decided(**row) for row in found)
 
     def runs(self, name: str) -> tuple[ScriptRun, ...]:
         """Oldest first."""
-        asked = sa.select(runs).where(runs.c.name == name).order_by(runs.c.number)
-        return tuple(map(_run, self._rows(asked)))
+        found = self._numbered(runs, runs.c.name == name, ScriptRun)
+        return tuple(
+            ScriptRun(**{**row, "outputs": _outputs.decode(row["outputs"])}) for row in found
+        )
 
     def costs(self, name: str) -> tuple[Cost, ...]:
         """Oldest first."""
-        asked = sa.select(costs).where(costs.c.name == name).order_by(costs.c.number)
-        return tuple(Cost(row.at, row.what, row.nano, row.run) for row in self._rows(asked))
+        return tuple(Cost(**row) for row in self._numbered(costs, costs.c.name == name, Cost))
+
+    def _numbered(
+        self, table: sa.Table, which: sa.ColumnElement[bool], kind: type[msgspec.Struct]
+    ) -> list[sa.RowMapping]:
+        """The columns that are called like fields of `kind`, in the order of the rows' numbers."""
+        fields = [table.c[field] for field in kind.__struct_fields__]
+        asked = sa.select(*fields).where(which).order_by(table.c.number)
+        return [row._mapping for row in self._rows(asked)]
 
 
 def last_approved(said: Iterable[Decided], except_for: str) -> str:
@@ -249,15 +218,6 @@ def last_approved(said: Iterable[Decided], except_for: str) -> str:
         if each.decision in ("approve", "repair") and each.content != except_for
     ]
     return found[-1] if found else ""
-
-
-def _run(row: sa.Row[Any]) -> ScriptRun:
-    return ScriptRun(
-        number=row.number, content=row.content, kind=row.kind, began=row.began, ended=row.ended,
-        exit_code=row.exit_code, passed=bool(row.passed), reason=row.reason,
-        outputs=_outputs.decode(row.outputs), skipped=row.skipped, beside=row.beside,
-        agreed=None if row.agreed is None else bool(row.agreed), saved_nano=row.saved_nano,
-    )  # fmt: skip
 
 
 _entries = msgspec.json.Decoder(Entry)
