@@ -23,6 +23,7 @@ from cockpit.cli.sheet import (
     sheet_data,
     sheet_text,
 )
+from cockpit.core.options import one_by_one, sorted_out
 from cockpit.core.shelf import Built, Given, Schedule, ScriptRun, Sheet, ShelfRow
 from cockpit.engine.client import Client
 
@@ -191,8 +192,7 @@ def run(
     What it has to be told is given by its own options, as in --region EMEA. Where it gives up, the
     agent does the task and the script goes into quarantine.
     """
-    others, inputs = sorted_out(values)
-    each = one_by_one(inputs)
+    others, each = _inputs(values)
     if others or len(each) > 1:
         fail(f"one value for each input: cockpit script run {name} --region EMEA")
     given = dict(each[0]) if each else {}
@@ -235,14 +235,14 @@ def schedule(
     has to be told something needs its values here: --region EMEA --region APAC runs it once for each.
     """
     keeper = "systemd" if systemd else "cron" if crontab else "engine"
-    others, told = sorted_out(values)
+    others, given = _inputs(values)
     if len(others) > 1:
         fail(f"one cron line, in quotes: {' '.join(others)}")
     words: dict[str, Any] = {}
     if not off:
-        kept = None if told else _kept(name)
+        kept = None if given else _kept(name)
         cron = others[0] if others else _present(name)
-        given = one_by_one(told) or (kept.given if kept is not None else ())
+        given = given or (kept.given if kept is not None else ())
         words = {"cron": cron, "zone": zone, "missed": missed, "keeper": keeper, "given": given}
     row = _asked(ShelfRow, "schedule", name=name, **words)
     if row.schedule is None or keeper == "engine" or as_json:
@@ -251,30 +251,13 @@ def schedule(
         click.echo(_for_others(row, row.schedule))
 
 
-def sorted_out(values: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Words, and the values of options that only a script knows: `--region EMEA` or `--region=EMEA`."""
-    words: list[str] = []
-    told: dict[str, list[str]] = {}
-    rest = iter(values)
-    for word in rest:
-        if not word.startswith("--"):
-            words.append(word)
-            continue
-        option, equals, value = word[2:].partition("=")
-        if not equals:
-            value = next(rest, "")
-            if not value or value.startswith("--"):
-                fail(f"{word} needs a value")
-        told.setdefault(option.replace("-", "_"), []).append(value)
-    return words, told
-
-
-def one_by_one(told: dict[str, list[str]]) -> tuple[Given, ...]:
-    """The values of all options together, the first of each, then the second."""
-    if len({len(values) for values in told.values()}) > 1:
-        counts = ", ".join(f"{len(values)} of --{name}" for name, values in told.items())
-        fail(f"as many values for each input: {counts}")
-    return tuple(tuple(zip(told, each, strict=True)) for each in zip(*told.values(), strict=True))
+def _inputs(values: Sequence[str]) -> tuple[list[str], tuple[Given, ...]]:
+    """Plain words, and the values of a script's inputs."""
+    try:
+        words, told = sorted_out(values)
+        return words, one_by_one(told)
+    except ValueError as error:
+        fail(str(error))
 
 
 def _kept(name: str) -> Schedule | None:

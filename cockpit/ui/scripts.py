@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from cockpit.core.script import Task
-from cockpit.core.shelf import Built, Schedule, ScriptRun, Sheet, ShelfRow
+from cockpit.core.shelf import Built, Given, Schedule, ScriptRun, Sheet, ShelfRow
 from cockpit.engine.client import Remote
 
 Word = Literal["approve", "shadow", "refuse", "retire"]
@@ -50,9 +50,13 @@ async def decide(remote: Remote, name: str, word: Word, said: str) -> ShelfRow:
     return _row.decode(await _script(remote, word, name, **{field: said}))
 
 
-async def run(remote: Remote, name: str, *, dry: bool, yes: bool = False) -> ScriptRun:
+async def run(
+    remote: Remote, name: str, *, dry: bool, yes: bool = False, given: Given = ()
+) -> ScriptRun:
     """Run a script once; `yes` is the operator's, where no sandbox holds it."""
-    return _run.decode(await _script(remote, "run", name, dry=dry, yes=yes))
+    words: dict[str, Any] = {"dry": dry, "yes": yes}
+    words |= {"given": dict(given)} if given else {}
+    return _run.decode(await _script(remote, "run", name, **words))
 
 
 async def schedule(remote: Remote, name: str, wanted: Schedule | None) -> ShelfRow:
@@ -61,6 +65,7 @@ async def schedule(remote: Remote, name: str, wanted: Schedule | None) -> ShelfR
     if wanted is not None:
         told = {"cron": wanted.cron, "zone": wanted.zone, "missed": wanted.missed}
         told["keeper"] = wanted.keeper
+        told |= {"given": wanted.given} if wanted.given else {}
     return _row.decode(await _script(remote, "schedule", name, **told))
 
 

@@ -70,6 +70,8 @@ class House:
         self.events = []
         self.paused = []
         self.no_agent = ""
+        self.command = ("agent", "report")
+        self.wishes = []
         self.scripts = Scripts(
             store=Shelf(self.journal.engine), book=self.journal, publish=self.events.extend,
             now=lambda: self.now,
@@ -112,7 +114,7 @@ class House:
         return self.traces.get(run)
 
     def wish(self, trace):
-        return Wish(command=("agent", "report"), cwd=str(self.workspace), agent="claude-code")
+        return Wish(command=self.command, cwd=str(self.workspace), agent="claude-code")
 
     async def script_of(self, run):
         return "morning-report" if run in self.traces else ""
@@ -122,17 +124,28 @@ class House:
     async def begin(self, wish):
         if self.no_agent:
             raise ValueError(self.no_agent)
+        self.wishes.append(wish.command)
         self.asked.append(f"run-{len(self.asked) + 1}")
         return self.asked[-1]
 
-    def worked(self, run, visits, *, said=None, cents=7, outcome="done"):
-        """The agent's run is over: what it found, what it wrote, what it cost."""
+    def worked(
+        self,
+        run,
+        visits,
+        *,
+        said=None,
+        cents=7,
+        outcome="done",
+        prompt="",
+        where="reports/{day}.md",
+    ):
+        """The agent's run is over: what it found, what it wrote and where, what it cost."""
         day = datetime.fromtimestamp(self.now / 1000, UTC).date().isoformat()
         before = {"data/visits.txt": f"{visits}\n"}
-        after = {**before, f"reports/{day}.md": f"{day}: {said or visits}\n"}
+        after = {**before, where.format(day=day): f"{day}: {said or visits}\n"}
         self.traces[run] = Trace(
             run=run, agent="claude-code", began=self.now, ended=self.now + 60_000, outcome=outcome,
-            nano=cents * CENT, root=str(self.workspace),
+            nano=cents * CENT, root=str(self.workspace), prompts=(prompt,) if prompt else (),
             world=World(root=str(self.workspace), before=self.tree(before), after=self.tree(after)),
         )  # fmt: skip
         return run

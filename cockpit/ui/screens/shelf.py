@@ -6,8 +6,8 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.binding import BindingType
 
-from cockpit.core.shelf import Schedule, ScriptRun, Sheet, ShelfRow
-from cockpit.ui import rhythm, scripts, stages, text
+from cockpit.core.shelf import Given, Schedule, ScriptRun, Sheet, ShelfRow
+from cockpit.ui import inputs, rhythm, scripts, stages, text
 from cockpit.ui.commands import Where, bindings
 from cockpit.ui.screens.catalogue import CatalogueScreen
 from cockpit.ui.settings import ScreenSettings
@@ -84,13 +84,32 @@ class ShelfScreen(CatalogueScreen[ShelfRow]):
 
     def action_run(self, dry: bool) -> None:
         """Run the script under the cursor: at once without effect, else after a yes."""
-        from cockpit.ui.screens.ask import AskScreen
+        from cockpit.ui.screens.line import LineScreen
 
         row = self.table.under_cursor
         if row is None:
             return
+        if not row.inputs:
+            self._run_for(row, (), dry=dry)
+            return
+        screen = LineScreen("run", inputs.about(row, "run"), inputs.wanted(row), inputs.told(row))
+        self.app.push_screen(screen, lambda said: self._told(row, said, dry=dry))
+
+    def _told(self, row: ShelfRow, said: list[str] | None, *, dry: bool) -> None:
+        if not said:
+            return
+        try:
+            _, given = inputs.parted(said[0])
+        except ValueError as error:
+            self.cockpit.say(f"not run: {error}", "warning")
+            return
+        self._run_for(row, given[0] if given else (), dry=dry)
+
+    def _run_for(self, row: ShelfRow, given: Given, *, dry: bool) -> None:
+        from cockpit.ui.screens.ask import AskScreen
+
         if dry and row.sandbox:
-            self._start(row, dry=True, yes=False)
+            self._start(row, given, dry=True, yes=False)
             return
         name = text.safe(row.name, 40)
         held = (
@@ -100,18 +119,19 @@ class ShelfScreen(CatalogueScreen[ShelfRow]):
         )
         question = f"run {name} {'without effect' if dry else 'now, as its schedule would'}?{held}"
         self.app.push_screen(
-            AskScreen(question), lambda yes: self._start(row, dry=dry, yes=True) if yes else None
+            AskScreen(question),
+            lambda yes: self._start(row, given, dry=dry, yes=True) if yes else None,
         )
 
-    def _start(self, row: ShelfRow, *, dry: bool, yes: bool) -> None:
+    def _start(self, row: ShelfRow, given: Given, *, dry: bool, yes: bool) -> None:
         self._at_work.add(row.name)
         self.shown_again()
-        self.run_worker(self._run(row.name, dry=dry, yes=yes), group="run")
+        self.run_worker(self._run(row.name, given, dry=dry, yes=yes), group="run")
 
-    async def _run(self, name: str, *, dry: bool, yes: bool) -> None:
+    async def _run(self, name: str, given: Given, *, dry: bool, yes: bool) -> None:
         said = text.safe(name, 40)
         try:
-            run = await scripts.run(self.cockpit.remote, name, dry=dry, yes=yes)
+            run = await scripts.run(self.cockpit.remote, name, dry=dry, yes=yes, given=given)
         except Exception as error:  # the engine's refusal is for the operator to read
             self.cockpit.say(f"{said} did not run: {error}", "error")
         else:
@@ -141,14 +161,21 @@ class ShelfScreen(CatalogueScreen[ShelfRow]):
             "Nobody looks on then: it must have agreed with the agent five times."
         )
         cron = row.schedule.cron if row.schedule is not None else row.proposed
-        screen = LineScreen("schedule", about, text.safe(cron, 60), cron_told, "30 6 * * 1-5")
+        given = row.schedule.given if row.schedule is not None else ()
+        line = f"{text.safe(cron, 60)} {inputs.option_line(given) or inputs.wanted(row)}".strip()
+        screen = LineScreen("schedule", about, line, cron_told, "30 6 * * 1-5")
         self.app.push_screen(screen, lambda given: self._scheduled(row, given))
 
     def _scheduled(self, row: ShelfRow, given: list[str] | None) -> None:
         if not given:
             return
-        cron = "" if given[0] == "none" else given[0]
-        wanted = replace(row.schedule or Schedule(cron=cron), cron=cron) if cron else None
+        try:
+            cron, values = inputs.parted(given[0])
+        except ValueError as error:
+            self.cockpit.say(f"not scheduled: {error}", "warning")
+            return
+        kept = row.schedule or Schedule(cron=cron)
+        wanted = replace(kept, cron=cron, given=values) if cron not in ("", "none") else None
         self._request(scripts.schedule(self.cockpit.remote, row.name, wanted), "not scheduled")
 
     def action_retire(self) -> None:
@@ -177,7 +204,7 @@ class ShelfScreen(CatalogueScreen[ShelfRow]):
 
 def cron_told(typed: str) -> str:
     """What a cron line means, while it is typed."""
-    line = text.safe(typed, 60)
+    line = text.safe(typed.partition(" --")[0], 60)
     if not line or line == "none":
         return "none: it has no schedule · enter keeps it · esc leaves"
     words = rhythm.in_words(line)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from cockpit.core.fleet import Fleet
 from cockpit.core.script import Capabilities, Hole
 from cockpit.core.shelf import Decided, Sheet
-from cockpit.ui import naming, rhythm, text
+from cockpit.ui import inputs, naming, rhythm, text
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.prose import Lined, clean, heading, paragraph
 
@@ -58,6 +58,7 @@ def fact_lines(look: Look, fleet: Fleet | None, width: int, palette: Palette) ->
         *_waits(look, width, palette),
         *_value(look, fleet, width, palette),
         [],
+        *_told(look, fleet, width, palette),
         heading("it may touch, and nothing else", palette),
         *may_lines(script.capabilities, width, palette),
         [],
@@ -127,6 +128,16 @@ def _values(look: Look, hole: Hole, fleet: Fleet | None, width: int, palette: Pa
         lines += [[(" " * (widest + 4), palette["dim"]), *row] for row in rows[1:]]
     more = len(hole.values) - VALUES
     return [*lines, [(f"  … and {more} more runs", palette["dim"])]] if more > 0 else lines
+
+
+def _told(look: Look, fleet: Fleet | None, width: int, palette: Palette) -> Lined:
+    """What it has to be told beside the day, and what it was in each run."""
+    told = look.sheet.script.inputs
+    lines: Lined = [heading("it has to be told", palette)] if told else []
+    for one in told:
+        lines += paragraph(inputs.words_of(one), width, palette.text, indent=2, most=3)
+        lines += _values(look, Hole(one.name, one.name, one.values), fleet, width, palette)
+    return [*lines, []] if told else []
 
 
 # --- what it may and must

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from cockpit.core.money import dollars
 from cockpit.core.shelf import Schedule, ScriptRun, Sheet, ShelfRow
-from cockpit.ui import rhythm, stages, text
+from cockpit.ui import inputs, rhythm, stages, text
 from cockpit.ui.palette import Palette
 from cockpit.ui.widgets.lines import Part
 from cockpit.ui.widgets.prose import LABEL, Lined, beside_label, labelled, paragraph
@@ -45,6 +45,11 @@ def script_lines(look: Look, width: int, palette: Palette) -> Lined:
         *paragraph(row.purpose, width, palette.text, indent=2, most=2),
         [],
         *labelled("schedule", _schedule(look), width, palette, most=2),
+        *(
+            line
+            for one in row.inputs
+            for line in labelled("told", inputs.words_of(one), width, palette, most=2)
+        ),
         *labelled("held by", _sandbox(row), width, palette, most=2),
         *_results(look, width, palette),
         [],
@@ -83,6 +88,8 @@ def schedule_words(schedule: Schedule) -> str:
     said = rhythm.in_words(cron)
     said += f"  ({cron})" if said != cron else ""
     zone = f" {text.safe(schedule.zone, 40)}" if schedule.zone else ""
+    if schedule.given:
+        zone += f" · {inputs.option_line(schedule.given)}"
     return f"{said}{zone} · {KEEPERS[schedule.keeper]} · {MISSED[schedule.missed]}"
 
 
