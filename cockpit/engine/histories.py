@@ -6,6 +6,8 @@ A transcript tells the rest. When one is opened, both are folded together in the
 from collections import defaultdict
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from cockpit.core import events as e
 from cockpit.core.fleet import Fleet
 from cockpit.core.fold import fold_all
@@ -66,9 +68,23 @@ class Histories:
         return max(event.at for event in self._events[run])
 
     def folded(self, run: str, story: Iterable[e.Event] = ()) -> Fleet:
-        """The run, and whoever else the story tells of, from the beginning."""
-        events = sorted((*self._events[run], *story), key=lambda event: event.at)
+        """The run, and whoever else the story tells of, from the beginning.
+
+        What is told of the time before it took a task over was another run's work: no time of its own.
+        """
+        since = self._taken_over(run)
+        told = (
+            replace(event, at=max(event.at, since)) if event.run == run else event
+            for event in story
+        )
+        events = sorted((*self._events[run], *told), key=lambda event: event.at)
         return fold_all(Fleet(), [self._beginnings[run], *events])
+
+    def _taken_over(self, run: str) -> int:
+        own = self._events[run]
+        if not any(isinstance(event, e.RunContinued) for event in own):
+            return 0
+        return min(event.at for event in own)
 
     def between(self, run: str, since: int, until: int) -> list[e.Event]:
         """What belongs into the transcript view of [since, until]."""

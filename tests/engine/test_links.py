@@ -1,9 +1,10 @@
 """A governed run and the transcript that its agent writes are one run on the screen."""
 
 from cockpit.core import events as e
-from cockpit.core.fleet import Fleet
+from cockpit.core.fleet import Fleet, usage
 from cockpit.core.fold import fold_all
 from cockpit.core.tokens import Tokens
+from cockpit.engine.histories import Histories
 from cockpit.engine.links import Links
 
 FOUND = "claude-code/abc"
@@ -50,3 +51,22 @@ def test_the_operators_name_stays() -> None:
 
 def test_without_links_nothing_changes() -> None:
     assert Links().renamed(story()) == story()
+
+
+def test_the_time_of_the_run_whose_task_was_taken_over_is_not_counted_again() -> None:
+    histories, minute = Histories(), 60_000
+    begun = e.RunGoverned(
+        run="run-2", at=9 * minute, agent="claude-code", name="", project="/p", token="h",
+        purse="run:run-2",
+    )  # fmt: skip
+    taken = e.RunContinued(
+        run="run-2", at=9 * minute, task="run-1", purse="run:run-1", time_ms=2 * minute, turns=3
+    )
+    settled = e.CallSettled(run="run-2", at=10 * minute, call="c", model="m", tokens=Tokens(5))
+    histories.add([begun, taken, settled])
+    told = [e.PromptGiven(run="run-2", at=at * minute, text="fix the tests") for at in (1, 3)]
+    run = histories.folded("run-2", told).runs["run-2"]
+    assert run.name == "fix the tests"
+    assert (run.active_ms, run.started) == (minute, 9 * minute)
+    used = usage(run, 10 * minute)
+    assert (used.time_ms, used.turns) == (3 * minute, 4)
