@@ -5,7 +5,6 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,14 @@ from cockpit.core.events import (
     Event,
     NoticeGiven,
     RunDropped,
-    RunGoverned,
     RunSeen,
-    StopFailed,
 )
-from cockpit.core.fleet import Fleet, Run, is_live
-from cockpit.core.fold import fold_all
+from cockpit.core.fleet import Run, is_live
 from cockpit.core.quantities import parse_duration
 from cockpit.engine import spending, stories, transcript
 from cockpit.engine.api import RequestError, Server
 from cockpit.engine.census import Census
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.client import Page
 from cockpit.engine.evidence import Witness
 from cockpit.engine.helm import Helm
@@ -55,7 +52,6 @@ from cockpit.prices.book import Book
 
 TICK_SECONDS = 1.0
 SYNC_SECONDS = 60.0
-BROKEN_STOP = "the engine ended before it could look for survivors: press x again"
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +81,9 @@ class Engine:
         self._recent_ms = parse_duration(settings.recent)
         wire = WireBooks.open(paths.journal_file())
         self._publisher = Publisher(now)
+        self._chronicle = Chronicle(journal, self._publisher, now)
         self._ending = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._decided = Fleet()
         journal.on_trouble = self._journal_troubled
         self._watcher = Watcher(
             library,
@@ -108,9 +104,9 @@ class Engine:
             settings=settings.evidence,
             journal=journal,
             zone=zone_of(settings),
-            run=lambda run: self._publisher.fleet.runs.get(run),
+            run=self._chronicle.run,
             story=lambda run: stories.story(library, self._helm.links.found(run)),
-            record=self._record,
+            record=self._chronicle.record,
             done=self._witnessed,
             now=now,
         )
@@ -123,17 +119,13 @@ class Engine:
             lookout=self._lookout,
             matched=rules_of(settings),
             witness=self._witness,
-            record=self._record,
-            publish=self._publisher.happen,
-            fleet=lambda: self._publisher.fleet,
-            show=lambda part: self._publisher.adopt(part, self._decided),
-            cap_day=self._publisher.capped,
+            chronicle=self._chronicle,
             linked=self._linked,
             stop=lambda run, reason: self._stops.begin([run], by=f"the clock ({reason})"),
             rule=self._rule,
             spare=lambda: self._server.peers(),
-            now=now,
         )
+        self._chronicle.remember = self._helm.remember
         zone = zone_of(settings)
         tasks = Tasks(library, zone_name(zone))
         self._repeating = Repeating(zone, now)
@@ -141,26 +133,31 @@ class Engine:
             settings=settings,
             journal=journal,
             blobs=evidence.store(),
-            publish=self._publisher.happen,
+            publish=self._chronicle.publish,
             begin=self._helm.orders.begin,
             tasks=self._repeating.known,
             told=tasks.trace,
-            run=lambda run: self._publisher.fleet.runs.get(run),
+            run=self._chronicle.run,
             alive=lambda run: self._helm.held(run) is not None,
             now=now,
         )
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
         self._stops = Stops(
-            self._census, self._lookout, self._record, now, self._server.peers, self._helm.held
+            self._census,
+            self._lookout,
+            self._chronicle.record,
+            now,
+            self._server.peers,
+            self._helm.held,
         )
         self._began = now()
 
     async def run(self, socket: Path) -> None:
         """Works until `shutdown`; then closes the journal and the index in order."""
-        self._replay()
+        self._chronicle.replay()
         await self._helm.start(self._recent_ms)
         self._witness.start(
-            run.id for run in self._publisher.fleet.runs.values() if self._helm.held(run.id)
+            run.id for run in self._chronicle.fleet().runs.values() if self._helm.held(run.id)
         )
         await self.workshop.start()
         self._repeating.start()
@@ -187,32 +184,6 @@ class Engine:
 
     # --- what happens
 
-    def _replay(self) -> None:
-        """What was decided before comes back as its runs are opened; a broken stop has failed."""
-        events = [event for _, event in self._journal.replay()]
-        self._helm.remember(events)
-        self._decided = fold_all(Fleet(), events)
-        for run in self._decided.runs.values():
-            if run.stopping is not None and run.stopping.done is None:
-                self._record(StopFailed(run=run.id, at=self._now(), reason=BROKEN_STOP))
-        self._publisher.adopt(Fleet(feed=self._decided.feed), self._decided)
-        self._publisher.shelved(self._decided.scripts)
-
-    def _record(self, *events: Event) -> "Future[int]":
-        """Something decided here or learned from the machine: it takes effect and is journalled.
-
-        The future is done once it is durable.
-        """
-        known = self._publisher.fleet.runs
-        self._publisher.happen(
-            event
-            for event in events
-            if not event.run or event.run in known or isinstance(event, RunGoverned)
-        )
-        self._helm.remember(events)
-        self._decided = fold_all(self._decided, events)
-        return self._journal.append(*events)
-
     def _witnessed(self, run: str) -> None:
         """A run left its evidence."""
         self._repeating.witnessed()
@@ -227,23 +198,23 @@ class Engine:
     def _journal_troubled(self, text: str) -> None:
         log.error(text)
         notice = NoticeGiven(run="", at=self._now(), text=text, level="error")
-        self._loop.call_soon_threadsafe(self._publisher.happen, [notice])
+        self._loop.call_soon_threadsafe(self._chronicle.publish, [notice])
 
     def _opened(self, family: Opened) -> None:
         fleet, events = self._helm.joined(family)
-        self._publisher.adopt(fleet, self._decided, events)
+        self._chronicle.adopt(fleet, events)
         self._cap_by_settings(fleet.runs)
         for run in fleet.runs.values():
             self._helm.seen(run)
         self._tell_calls(events)
 
     def _observed(self, events: list[Event]) -> None:
-        self._publisher.happen(map(self._helm.counted, self._helm.links.renamed(events)))
+        self._chronicle.publish(map(self._helm.counted, self._helm.links.renamed(events)))
         seen = [event.run for event in events if isinstance(event, RunSeen)]
         self._cap_by_settings(seen)
         for run in seen:
-            if run in self._publisher.fleet.runs:
-                self._helm.seen(self._publisher.fleet.runs[run])
+            if run in self._chronicle.fleet().runs:
+                self._helm.seen(self._chronicle.fleet().runs[run])
         self._tell_calls(events)
 
     def _tell_calls(self, events: Iterable[Event]) -> None:
@@ -254,21 +225,21 @@ class Engine:
     def _linked(self, found: str, governed: str) -> None:
         """A found run is a governed one: it leaves the screen and its story joins the other's."""
         del governed
-        self._publisher.happen([RunDropped(run=found, at=self._now())])
+        self._chronicle.publish([RunDropped(run=found, at=self._now())])
         self._watcher.reopen(found)
 
     def _rule(self, run: str) -> InterruptRule:
-        known = self._publisher.fleet.runs.get(run)
+        known = self._chronicle.run(run)
         adapter = self._census.adapter(known) if known is not None else None
         return adapter.interrupt if adapter is not None else InterruptRule()
 
     def _cap_by_settings(self, seen: Iterable[str]) -> None:
-        fleet = self._publisher.fleet
+        fleet = self._chronicle.fleet()
         for run in [fleet.runs[name] for name in seen if name in fleet.runs]:
             budget = self._settings.budget_for(run.agent)
             if budget is not None and run.parent is None and not run.budget_by:
                 capped = BudgetSet(run=run.id, at=run.started, budget=budget, by="settings")
-                self._publisher.happen([capped])
+                self._chronicle.publish([capped])
 
     async def _tick(self) -> None:
         while True:
@@ -280,24 +251,24 @@ class Engine:
             await asyncio.sleep(max(0.1, TICK_SECONDS - (time.monotonic() - began)))
 
     async def _look_around(self) -> None:
-        events = await self._census.look(self._publisher.fleet, self._now())
+        events = await self._census.look(self._chronicle.fleet(), self._now())
         if events:
-            self._record(*events)
+            self._chronicle.record(*events)
         self._helm.tick(self._census.found)
         self.workshop.tick()
         now = self._now()
-        for run in list(self._publisher.fleet.runs.values()):
+        for run in list(self._chronicle.fleet().runs.values()):
             event = clocks.due(run, now)
             if event is not None:
-                self._record(event)
+                self._chronicle.record(event)
                 self._act(run, event)
             elif now - run.last_event > self._recent_ms:
                 self._drop(run, now)
 
     def _drop(self, run: Run, now: int) -> None:
         """An old run leaves the screen, a sub-agent together with its parent."""
-        if not is_live(run, now) and run.parent not in self._publisher.fleet.runs:
-            self._publisher.happen([RunDropped(run=run.id, at=now)])
+        if not is_live(run, now) and run.parent not in self._chronicle.fleet().runs:
+            self._chronicle.publish([RunDropped(run=run.id, at=now)])
             for name in (run.id, *self._helm.forget(run.id)):
                 self._watcher.forget(name)
 
@@ -338,7 +309,7 @@ class Engine:
             yield msgspec.json.encode({"events": events})
 
     def _run(self, request: dict[str, Any]) -> Run:
-        run = self._publisher.fleet.runs.get(str(request.get("run")))
+        run = self._chronicle.run(str(request.get("run")))
         if run is None:
             raise RequestError(f"no run {request.get('run')!r}: cockpit ps lists them")
         return run
@@ -359,7 +330,7 @@ class Engine:
         now = self._now()
         live = [
             run
-            for run in self._publisher.fleet.runs.values()
+            for run in self._chronicle.fleet().runs.values()
             if run.pid and (is_live(run, now) or self._helm.held(run.id) is not None)
         ]
         self._stops.begin(live, by="panic", mode="panic")
@@ -369,7 +340,7 @@ class Engine:
         run = self._run(request)
         budget = msgspec.convert(request.get("budget"), Budget | None)
         capped = BudgetSet(run=run.id, at=self._now(), budget=budget, by="operator")
-        await asyncio.wrap_future(self._record(capped))
+        await asyncio.wrap_future(self._chronicle.record(capped))
         if run.governed:
             self._helm.budget_set(run.id)
         return b"null"
@@ -400,7 +371,7 @@ class Engine:
         return await asyncio.to_thread(spending.answer, paths.index_file(), request)
 
     async def _status(self, _: dict[str, Any]) -> bytes:
-        fleet = self._publisher.fleet
+        fleet = self._chronicle.fleet()
         return msgspec.json.encode(
             {
                 "pid": os.getpid(),

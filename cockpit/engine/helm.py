@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from cockpit.core import events as e
 from cockpit.core.fleet import HOUR_QUARTER, Fleet, Run, spent_since
 from cockpit.engine.approvals import Approvals, Matched
 from cockpit.engine.caps import Caps
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.client import Page
 from cockpit.engine.crowds import Crowds
 from cockpit.engine.elsewhere import Elsewhere
@@ -53,8 +53,7 @@ log = logging.getLogger(__name__)
 class Helm:
     """Belongs to the engine's event loop. `links` says which found runs are governed ones.
 
-    `record` makes events take effect and last, `publish` only shows them, `show` puts whole runs
-    on the screen, `cap_day` what the day may cost; `linked` is told that a found run is a governed one, `stop` ends a run.
+    `linked` is told that a found run is a governed one, `stop` ends a run.
     """
 
     def __init__(
@@ -68,28 +67,19 @@ class Helm:
         lookout: Lookout,
         matched: Matched,
         witness: Witness,
-        record: "Callable[..., Future[int]]",
-        publish: Callable[[Iterable[e.Event]], None],
-        fleet: Callable[[], Fleet],
-        show: Callable[[Fleet], None],
-        cap_day: Callable[[int | None], None],
+        chronicle: Chronicle,
         linked: Callable[[str, str], None],
         stop: Callable[[Run, str], None],
         rule: Callable[[str], InterruptRule],
         spare: Callable[[], Collection[int]],
-        now: Callable[[], int],
     ) -> None:
+        record, fleet, now = chronicle.record, chronicle.fleet, chronicle.now
         self.links = Links()
         self.histories = Histories()
         self.ledger = Ledger(journal, now)
         self._journal = journal
-        self._record = record
-        self._publish = publish
-        self._fleet = fleet
-        self._show = show
-        self._cap_day = cap_day
+        self._chronicle = chronicle
         self._linked_run = linked
-        self._now = now
         self._governed: dict[str, Governed] = {}
         self._spent: dict[int, int] = {}
         self._gateway = Gateway(
@@ -157,28 +147,32 @@ class Helm:
             log.info("a hold of %s was settled: %s", recovered.run, recovered.mark or "given back")
         await asyncio.wrap_future(self._journal.append())  # what was recovered is read back below
         with WireBooks.reading(paths.journal_file()) as wire:
-            self._spent = wire.spent_by_quarter(self._now() - SPENT_MS) if wire else {}
-        self._scopes.turn(self._now())
-        self._cap_day(self._scopes.day_cap)
+            self._spent = wire.spent_by_quarter(self._chronicle.now() - SPENT_MS) if wire else {}
+        self._scopes.turn(self._chronicle.now())
+        self._chronicle.cap_day(self._scopes.day_cap)
         names = self._remembered(recent_ms)
         for name in names:
-            self._show(self.histories.folded(name))
-        runs = [self._fleet().runs[name] for name in names]
+            self._chronicle.adopt(self.histories.folded(name))
+        runs = [self._chronicle.fleet().runs[name] for name in names]
         if not await self._gateway.open():
             text = "the gateway's port was taken: runs of the former engine cannot reach it"
-            self._record(e.NoticeGiven(run="", at=self._now(), text=text, level="error"))
+            self._chronicle.record(
+                e.NoticeGiven(run="", at=self._chronicle.now(), text=text, level="error")
+            )
         self._governance.restore(runs)
         await self._runners.start()
         for run in runs:
             if run.phase != "ended" and self._runners.held(run.id) is None:
                 self._governance.lost(run.id)
-                self._record(e.RunEnded(run=run.id, at=self._now(), outcome="lost in a crash"))
+                self._chronicle.record(
+                    e.RunEnded(run=run.id, at=self._chronicle.now(), outcome="lost in a crash")
+                )
         self._governance.tidy()
 
     def _remembered(self, recent_ms: int) -> list[str]:
         """Governed runs of late, their calls read back from the ledger; older ones are forgotten."""
         for run in self.histories.runs():
-            if self.histories.newest(run) < self._now() - recent_ms:
+            if self.histories.newest(run) < self._chronicle.now() - recent_ms:
                 self.histories.forget(run)
             else:
                 self.histories.add(row.event() for row in self.ledger.books_of(run))
@@ -204,17 +198,19 @@ class Helm:
                     self.links.add(found, run, named=self._is_named(run))
                 case e.ScopeCapped():
                     self._scopes.decided(event)
-                    self._cap_day(self._scopes.day_cap)
+                    self._chronicle.cap_day(self._scopes.day_cap)
 
     def _is_named(self, run: str) -> bool:
         return run in self.histories and bool(self.histories.begun(run).name)
 
     def tick(self, found: Mapping[str, Found]) -> None:
         """Once a second: the calendar, what others spent, whose processes are whose."""
-        if self._scopes.turn(self._now()):
+        if self._scopes.turn(self._chronicle.now()):
             self._governance.turn()
-            self._cap_day(self._scopes.day_cap)
-        self._elsewhere.tick(self._now(), lambda since: spent_since(self._fleet(), since))
+            self._chronicle.cap_day(self._scopes.day_cap)
+        self._elsewhere.tick(
+            self._chronicle.now(), lambda since: spent_since(self._chronicle.fleet(), since)
+        )
         owners = {
             held.target.owner: run
             for run in self._governed
@@ -222,7 +218,9 @@ class Helm:
         }
         self._linking.served(found, owners)
         if self._governed:
-            self._publish(self._crowds.news(self._fleet().runs.values(), self._now()))
+            self._chronicle.publish(
+                self._crowds.news(self._chronicle.fleet().runs.values(), self._chronicle.now())
+            )
 
     # --- what happens
 
@@ -237,19 +235,19 @@ class Helm:
                 self._named(run, session)
             case e.CallSettled():
                 self.histories.add([event])
-                self._publish([event])
+                self._chronicle.publish([event])
                 self._count(event)
                 self._linking.settled(event)
             case e.CallStarted(run=run):
-                self._publish([event])
+                self._chronicle.publish([event])
                 self._caps.left(run)
             case e.ContextMeasured() | e.CallFailed():
-                self._publish([event])
+                self._chronicle.publish([event])
             case e.WindowMeasured(run=run):
-                self._publish([event])
+                self._chronicle.publish([event])
                 self._caps.measured(run)
             case _:
-                self._record(event)
+                self._chronicle.record(event)
 
     def _count(self, event: e.CallSettled) -> None:
         if event.nano and event.billing == "money":
@@ -266,11 +264,11 @@ class Helm:
 
     def _hold_refused(self, event: e.HoldRefused) -> None:
         """An agent that goes on asking after its cap fills the screen's count, not the journal."""
-        run = self._fleet().runs.get(event.run)
+        run = self._chronicle.fleet().runs.get(event.run)
         if run is not None and run.refused >= REFUSALS_KEPT:
-            self._publish([event])
+            self._chronicle.publish([event])
         else:
-            self._record(event)
+            self._chronicle.record(event)
 
     def joined(self, family: Opened) -> tuple[Fleet, list[e.Event]]:
         """The family as it is shown: one that is a governed run's is told with what the wire knows."""
@@ -293,7 +291,7 @@ class Helm:
         if not run.governed:
             return page
         since = page.events[0].at if page.before is not None and page.events else 0
-        until = self._now() if newest or not page.events else page.events[-1].at
+        until = self._chronicle.now() if newest or not page.events else page.events[-1].at
         own = self.histories.between(run.id, since, until)
         events = sorted([*self.links.shown(page.events), *own], key=lambda event: event.at)
         return Page(events, page.before)
@@ -308,10 +306,12 @@ class Helm:
 
     def _named(self, run: str, session: str) -> None:
         if not self._linking.knows(run, session):
-            self._record(e.SessionNamed(run=run, at=self._now(), session=session))
+            self._chronicle.record(
+                e.SessionNamed(run=run, at=self._chronicle.now(), session=session)
+            )
 
     def _linked(self, found: str, governed: str) -> None:
-        self._record(e.SessionLinked(run=governed, at=self._now(), found=found))
+        self._chronicle.record(e.SessionLinked(run=governed, at=self._chronicle.now(), found=found))
         self._linked_run(found, governed)
 
     def forget(self, run: str) -> list[str]:
@@ -345,7 +345,9 @@ class Helm:
             await self._governance.resume(run)
         except GovernError as error:
             text = str(error)
-            self._record(e.NoticeGiven(run=run.id, at=self._now(), text=text, level="warning"))
+            self._chronicle.record(
+                e.NoticeGiven(run=run.id, at=self._chronicle.now(), text=text, level="warning")
+            )
 
     async def _ended(self, run: str, how: Any) -> None:  # noqa: ANN401 (as `Runners` tells it)
         await self._governance.ended(run, how)
