@@ -80,20 +80,16 @@ class _Reading:
         """Tells every call: an answer's lines follow each other, and say the same but for the output."""
         id_, usage, output, ended, tools = "", NO_USAGE, 0, False, self._tools
         opened: Line | None = None
-        first = 0
         lines = self._lines(block, len(BOM) if block.startswith(BOM) else 0, end)
-        for place, line in enumerate(lines):
+        for line in lines:
             message = line.message
             now = message.usage
+            if now is None:
+                continue
             if (
-                now is None
-                or not message.id
-                or line.type != ASSISTANT
-                or message.model == SYNTHETIC
-            ):
-                now = self._usage(line)
-                if now is None:
-                    continue
+                not message.id or line.type != ASSISTANT or message.model == SYNTHETIC
+            ) and not self._is_answer(line):
+                continue
             figure, now.output_tokens = now.output_tokens, 0
             if message.id == id_ and now == usage:
                 if figure > output:
@@ -102,20 +98,37 @@ class _Reading:
                 if opened is not None:
                     self._tell(opened, usage, output, ended, tools)
                 opened, id_, usage, output = line, message.id, now, figure
-                ended, tools, first, self.memory.asked = False, self._tools, place, ""
+                ended, tools = False, self._tools
             if message.stop_reason is not None:
                 ended = True
             if tools is not None:
                 tools = tuple(dict.fromkeys(tools + claude_line.tools_of(line)))
         if opened is not None:
             self._tell(opened, usage, output, ended, tools)
-            self._ask(self._moment(lines[:first]))
-        self.memory.last = self._moment(lines)
+        self._remember(lines, opened)
 
-    def _moment(self, lines: Sequence[Line]) -> int:
-        """The time of the last line that has one."""
-        moments = (line.timestamp for line in reversed(lines) if line.timestamp)
-        return claude_line.instant(next(moments, self.memory.last))
+    def _remember(self, lines: Sequence[Line], opened: Line | None) -> None:
+        """Tells when the last call, which began with the line `opened`, was asked for.
+
+        What follows its first line may tell of a request that still waits for its answer.
+        """
+        memory, first = self.memory, len(lines)
+        asked: str | None = None
+        while first > 0 and (line := lines[first := first - 1]) is not opened:
+            if asked is None:
+                asked = _asked(line)
+        if opened is not None:
+            self._ask(self._moment(lines, first))
+            asked = asked or ""
+        memory.asked = memory.asked if asked is None else asked
+        memory.last = self._moment(lines, len(lines))
+
+    def _moment(self, lines: Sequence[Line], until: int) -> int:
+        """The time of the last line before this place that has one."""
+        for place in range(until - 1, -1, -1):
+            if at := lines[place].timestamp:
+                return claude_line.instant(at)
+        return self.memory.last
 
     def _lines(self, block: bytes, start: int, end: int) -> Sequence[Line]:
         """The lines between two places, all at once; part by part where one is not written as expected."""
@@ -139,25 +152,16 @@ class _Reading:
             self.bad_lines += 1
             return []
 
-    def _usage(self, line: Line) -> Usage | None:
-        """That of a line that tells of a call after all: what it lacks is told by other keys.
-
-        Other lines may tell whether a request still waits for its answer.
-        """
-        if line.type == USER:
-            return None
+    def _is_answer(self, line: Line) -> bool:
+        """Whether a line tells of a call after all: what it lacks is told by other keys."""
         message = line.message
         if not line.type and message.role == ASSISTANT:
             line.type = ASSISTANT
-        if line.type == REQUEST:
-            self.memory.asked = line.id
-        elif line.subtype == API_ERROR or claude_line.cleaned(message.model) == SYNTHETIC:
-            self.memory.asked = ""
-        elif line.type == ASSISTANT and message.usage is not None:
-            if not message.id:
-                claude_line.identify(line, self._source)
-            return message.usage
-        return None
+        if line.type != ASSISTANT or _failed(line):
+            return False
+        if not message.id:
+            claude_line.identify(line, self._source)
+        return True
 
     def _tell(self, line: Line, usage: Usage, output: int, ended: bool, tools: Tools) -> None:
         source, memory = self._source, self.memory
@@ -172,6 +176,19 @@ class _Reading:
         id_, run, at, _, *more = self.told[-1]
         if asked <= at:
             self.told[-1] = (id_, run, at, asked, *more)  # type: ignore[assignment]
+
+
+def _asked(line: Line) -> str | None:
+    """The request that waits for its answer after this line: none is empty, None says nothing of it."""
+    if line.type == USER:
+        return None
+    if line.type == REQUEST:
+        return line.id
+    return "" if _failed(line) else None
+
+
+def _failed(line: Line) -> bool:
+    return line.subtype == API_ERROR or claude_line.cleaned(line.message.model) == SYNTHETIC
 
 
 def _parts(block: bytes, start: int, end: int) -> list[tuple[int, int]]:

@@ -2,12 +2,14 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cockpit.agents import claude_books
 from cockpit.agents.adapter import Source
+from cockpit.agents.claude_books import Memory
 from cockpit.agents.claude_code import ClaudeCode
 from cockpit.core import events as e
 from cockpit.core.tokens import Tokens
@@ -256,6 +258,30 @@ def test_a_request_without_an_answer_is_a_caveat_at_the_next_one():
     assert [type(event) for event in events] == [e.RunCaveat, e.CallStarted]
     answered = books(lines(answer()), memory=memory).memory
     assert [type(event) for event in CLAUDE.story(again, SOURCE, answered)] == [e.CallStarted]
+
+
+@pytest.mark.parametrize(
+    ("block", "waits"),
+    [
+        ([], "r0"),
+        ([{"type": "user", "id": "u"}, {"type": "system", "subtype": "turn_duration"}], "r0"),
+        ([{"type": "api-request", "id": "r1"}, {"type": "system"}], "r1"),
+        ([{"type": "api-request", "id": "r1"}, {"type": "api-request", "id": "r2"}], "r2"),
+        ([{"type": "api-request", "id": "r1"}, {"type": "system", "subtype": "api_error"}], ""),
+        ([{"type": "system", "subtype": "api_error"}, {"type": "api-request", "id": "r1"}], "r1"),
+        ([answer()], ""),
+        ([answer(message={"model": "<synthetic>"})], ""),
+        ([{"type": "api-request", "id": "r1"}, answer()], ""),
+        ([answer(), {"type": "api-request", "id": "r1"}], "r1"),
+        ([answer(), {"type": "api-request", "id": "r1"}, answer()], "r1"),
+        ([answer(), {"type": "api-request", "id": "r1"}, answer("msg_2")], ""),
+    ],
+)
+def test_which_request_still_waits_behind_a_block(block, waits):
+    """The lines of one answer need not follow each other: a second one answers no later request."""
+    memory = msgspec.msgpack.encode(Memory(asked="r0"))
+    told = books(lines(*block), memory=memory).memory
+    assert msgspec.msgpack.decode(told, type=Memory).asked == waits
 
 
 # --- bad lines: two good lines around a bad one, and a second good file
