@@ -1,6 +1,7 @@
 """History on its way into the index: calls by the ten thousand, held until they are written at once."""
 
 from collections.abc import Callable, Iterable
+from math import gcd
 from typing import Protocol, runtime_checkable
 
 from msgspec.structs import astuple
@@ -10,10 +11,9 @@ from cockpit.core.price import MILLION, Rates
 from cockpit.journal.kinds import Kind
 from cockpit.journal.rows import ASKED, AT, KIND, NANO, RUN, Price, Row, Rows, key_of, merge
 
-HALF = MILLION // 2
-Steady = tuple[int, int, int, int, int, int]
-"""Rates, and the prompt size up to which they hold."""
-NOT_STEADY: Steady = (0, 0, 0, 0, 0, -1)
+Steady = tuple[int, int, int, int, int, int, int]
+"""Rates, for how many tokens they are, and the prompt size up to which they hold."""
+NOT_STEADY: Steady = (0, 0, 0, 0, 0, 1, -1)
 
 
 @runtime_checkable
@@ -43,16 +43,18 @@ class Batch:
         for id_, run, at, requested, kind, fresh, five, hour, read, output, reasoning, searches, tools in told:  # fmt: skip
             if kind is not last_kind:
                 number, last_kind = kinds.number(kind), kind
-                a, b, c, d, e, up_to = self._steady.get(number) or self._steady_at(number)
+                a, b, c, d, e, per, up_to = self._steady.get(number) or self._steady_at(number)
             if run is not last_run:
                 owner, last_run = number_of(run), run
             nano: int | None = None
             if not searches and fresh + five + hour + read <= up_to:
-                nano = (fresh * a + five * b + hour * c + read * d + output * e + HALF) // MILLION
+                nano = fresh * a + five * b + hour * c + read * d + output * e
+                if per > 1:
+                    nano = (nano + per // 2) // per
             key = key_of(id_)
             row: Row = (
-                key, owner, at, requested, number, None if tools is None else kinds.toolset(tools),
-                fresh, five, hour, read, output, reasoning, searches, nano,
+                key, owner, at, requested, number, kinds.toolset(tools), fresh, five, hour, read, output,
+                reasoning, searches, nano,
             )  # fmt: skip
             if nano is None:
                 row = (*row[:NANO], price(self._rows.call(row)))
@@ -60,11 +62,18 @@ class Batch:
             pending[key] = row if known is None else self._merged(known, row)
 
     def _steady_at(self, kind: int) -> Steady:
+        """The rates of a kind in lowest terms: most are whole for a token, and small numbers are quick."""
         price = self.price
         found = (
             price.steady(self._rows.kinds.kind(kind)) if isinstance(price, SteadyPrice) else None
         )
-        self._steady[kind] = steady = (*astuple(found[0]), found[1]) if found else NOT_STEADY
+        steady = NOT_STEADY
+        if found is not None:
+            rates, up_to = found
+            a, b, c, d, e = astuple(rates)
+            unit = gcd(a, b, c, d, e, MILLION)
+            steady = (a // unit, b // unit, c // unit, d // unit, e // unit, MILLION // unit, up_to)
+        self._steady[kind] = steady
         return steady
 
     def _merged(self, one: Row, other: Row) -> Row:

@@ -9,7 +9,6 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -35,7 +34,7 @@ from cockpit.journal.rows import (
     merge,
 )
 
-VERSION = 4
+VERSION = 5
 PENDING_LIMIT = 60_000
 """Rows held before they are written (some 30 MB): in one sorted batch a row costs a quarter."""
 KEYS_AT_ONCE = 500
@@ -304,8 +303,8 @@ class Index:
     def _insert(self, new: list[Row]) -> None:
         """Many rows a statement: they cost a third of as many statements."""
         whole = len(new) - len(new) % ROWS_AT_ONCE
-        flat = (chain(*new[at : at + ROWS_AT_ONCE]) for at in range(0, whole, ROWS_AT_ONCE))
-        self._database.executemany(INSERT_MANY, map(tuple, flat))
+        flat = (_joined(new[at : at + ROWS_AT_ONCE]) for at in range(0, whole, ROWS_AT_ONCE))
+        self._database.executemany(INSERT_MANY, flat)
         self._database.executemany(INSERT, new[whole:])
 
     def _merge_into(
@@ -403,14 +402,14 @@ class Index:
         """Runs with calls of which nobody looked for the tools."""
         rows = self._database.execute(
             "SELECT DISTINCT runs.run FROM calls JOIN runs ON runs.number = calls.run"
-            " WHERE toolset IS NULL"
+            f" WHERE toolset = {kinds.UNSEEN}"
         )
         return {run for (run,) in rows}
 
     def add_tools(self, asked: Mapping[str, tuple[str, ...]]) -> None:
         """Remembers the tools of calls, by id, where nobody had looked for them."""
         self._database.executemany(
-            "UPDATE calls SET toolset = ? WHERE key = ? AND toolset IS NULL",
+            f"UPDATE calls SET toolset = ? WHERE key = ? AND toolset = {kinds.UNSEEN}",
             [
                 (self.kinds.toolset(tools), key_of(id_.encode("utf-8", "replace")))
                 for id_, tools in asked.items()
@@ -477,6 +476,14 @@ _cursors = msgspec.msgpack.Decoder(Cursor)
 
 
 _key = itemgetter(0)
+
+
+def _joined(rows: list[Row]) -> list[Any]:
+    """Their values one after another, half as dear as with `chain`."""
+    values: list[Any] = []
+    for row in rows:
+        values += row
+    return values
 
 
 def _locked(path: Path) -> int:

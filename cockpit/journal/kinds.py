@@ -15,6 +15,10 @@ CREATE TABLE toolsets (toolset INTEGER PRIMARY KEY, tools TEXT);
 """
 
 
+UNSEEN = 0
+"""The set of tools of a call of which nobody looked for them: to bind a NULL costs as much as a row."""
+
+
 class Kind(Struct, frozen=True):
     """Everything of a call but its run, its times and its figures."""
 
@@ -35,8 +39,8 @@ class Kinds:
         self._database = database
         self.numbers: dict[KindKey, int] = {}
         self._kind_of: dict[int, Kind] = {}
-        self._toolsets: dict[tuple[str, ...], int] = {}
-        self._tools_of: dict[int, tuple[str, ...]] = {}
+        self._toolsets: dict[tuple[str, ...] | None, int] = {None: UNSEEN}
+        self._tools_of: dict[int, tuple[str, ...] | None] = {UNSEEN: None}
 
     def number(self, kind: KindKey) -> int:
         """The number of a kind, given out at its first call."""
@@ -58,26 +62,25 @@ class Kinds:
             kind = self._kind_of[number] = Kind(*row[1:])
         return kind
 
-    def toolset(self, tools: tuple[str, ...]) -> int:
-        """The number of a set of tools."""
+    def toolset(self, tools: tuple[str, ...] | None) -> int:
+        """The number of a set of tools, None where nobody looked."""
         number = self._toolsets.get(tools)
         if number is None:
-            told = ",".join(tools)
+            told = ",".join(tools or ())
             found = self._database.execute(
                 "SELECT toolset FROM toolsets WHERE tools = ?", (told,)
             ).fetchone()
             number = self._toolsets[tools] = found[0] if found else self._add("toolsets", (told,))
         return number
 
-    def tools(self, toolset: int) -> tuple[str, ...]:
-        """The tools that a number stands for."""
-        tools = self._tools_of.get(toolset)
-        if tools is None:
+    def tools(self, toolset: int) -> tuple[str, ...] | None:
+        """The tools that a number stands for, None where nobody looked."""
+        if toolset not in self._tools_of:
             row = self._database.execute(
                 "SELECT tools FROM toolsets WHERE toolset = ?", (toolset,)
             ).fetchone()
-            tools = self._tools_of[toolset] = tuple(row[0].split(",")) if row[0] else ()
-        return tools
+            self._tools_of[toolset] = tuple(row[0].split(",")) if row[0] else ()
+        return self._tools_of[toolset]
 
     def _add(self, table: str, values: tuple[object, ...]) -> int:
         marks = ", ".join("?" * len(values))

@@ -45,9 +45,8 @@ class Rows:
         tokens, kinds = call.tokens, self.kinds
         return (
             key, run, call.at, call.requested, kinds.number(kind_of(call)),
-            None if call.tools is None else kinds.toolset(call.tools),
-            tokens.input, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read,
-            tokens.output, tokens.reasoning, call.searches, nano,
+            kinds.toolset(call.tools), tokens.input, tokens.cache_write_5m,
+            tokens.cache_write_1h, tokens.cache_read, tokens.output, tokens.reasoning, call.searches, nano,
         )  # fmt: skip
 
     def call(self, row: Row, like: Call | None = None, run: str = "") -> Call:
@@ -66,7 +65,7 @@ class Rows:
             reason=kind.reason,
             lifetime_ms=kind.lifetime_ms,
             window=kind.window,
-            tools=None if row[TOOLSET] is None else self.kinds.tools(row[TOOLSET]),
+            tools=self.kinds.tools(row[TOOLSET]),
             tokens=Tokens(*row[TOKENS:SEARCHES]),
             searches=row[SEARCHES],
         )

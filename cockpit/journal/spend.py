@@ -19,13 +19,19 @@ LATEST = 253_370_764_800_000
 """The year 9999: agents have written later times, and calendars end there."""
 _NOBODY = GovernedRun()
 _SUMS = (
-    "sum(input), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(output),"
-    " sum(reasoning), coalesce(sum(nano), 0), count(*), count(*) - count(nano)"
+    "sum(input) AS a, sum(cache_write_5m) AS b, sum(cache_write_1h) AS c, sum(cache_read) AS d,"
+    " sum(output) AS e, sum(reasoning) AS f, coalesce(sum(nano), 0) AS g, count(*) AS h,"
+    " count(*) - count(nano) AS i"
 )
+_BY_AGENT = (
+    "SELECT agent, kind, sum(a), sum(b), sum(c), sum(d), sum(e), sum(f), sum(g), sum(h), sum(i)"
+    " FROM ({}) JOIN runs ON number = part GROUP BY 1, 2"
+)
+"""Asked of the sums of runs: looked up for every call, the agents take a third of the time."""
 _GROUPS = {
     "run": "run",
     "project": "run",
-    "agent": "(SELECT agent FROM runs WHERE number = calls.run)",
+    "agent": "run",
     "model": "kind",
     "tool": "toolset",
     "day": f"at / {QUARTER_MS}",
@@ -90,12 +96,13 @@ def _told(
     if elsewhere != NOTHING:  # asked of every call, the empty list alone takes half of the time
         parts += " AND key NOT IN (SELECT value FROM json_each(?))"
         keys.append(elsewhere)
-    rows = index.query(
-        f"SELECT {_GROUPS[by]}, kind, {_SUMS} FROM calls WHERE at >= ? AND at < ? {parts}"
-        " GROUP BY 1, 2",
-        (since, until, *keys),
+    statement = (
+        f"SELECT {_GROUPS[by]} AS part, kind, {_SUMS} FROM calls WHERE at >= ? AND at < ? {parts}"
+        " GROUP BY 1, 2"
     )
-    for group, kind, *sums in rows:
+    if by == "agent":
+        statement = _BY_AGENT.format(statement)
+    for group, kind, *sums in index.query(statement, (since, until, *keys)):
         nano = int(sums[6])
         estimated = 0 if index.kinds.kind(kind).mark == "exact" else nano
         spent = Spent(Tokens(*sums[:6]), nano, sums[7], sums[8], estimated)
@@ -154,8 +161,8 @@ def _keys(
         case "day":
             return [(_day(group, zone), spent)]
         case "tool":
-            tools = [UNKNOWN] if group is None else list(index.kinds.tools(group))
-            return _shared(tools or [NO_TOOL], spent)
+            tools = index.kinds.tools(group)
+            return _shared([UNKNOWN] if tools is None else list(tools) or [NO_TOOL], spent)
 
 
 def _day(quarter: int, zone: tzinfo | None) -> str:

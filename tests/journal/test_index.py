@@ -1,4 +1,5 @@
 import stat
+from contextlib import closing
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cockpit.core.call import Call, Cursor, Source, as_told
+from cockpit.core.price import Rates, cost
 from cockpit.core.spending import CHOICES
 from cockpit.core.tokens import Tokens
 from cockpit.journal.index import Index, IndexBusyError
+from cockpit.journal.kinds import Kind
 from cockpit.journal.rows import merge
 from cockpit.journal.spend import spend
 
@@ -157,6 +160,54 @@ def test_history_enters_in_large_batches_as_it_is_booked(index):
     index.commit()
     assert (total(index).calls, total(index).nano) == (130, 130 * 15_000)
     assert len(list(index.calls_of(MAIN.run))) == 130
+
+
+class OneList:
+    """One list of prices for every call, at any time and for any prompt."""
+
+    def __init__(self, rates: Rates) -> None:
+        self.rates = rates
+
+    def __call__(self, one: Call) -> int:
+        return cost(one.tokens, self.rates)
+
+    def steady(self, _kind: Kind) -> tuple[Rates, int]:
+        return self.rates, 1 << 62
+
+
+rates = st.tuples(*[st.integers(0, 10**8)] * 5).flatmap(
+    lambda figures: st.sampled_from([1, 10, 500, 1000]).map(
+        lambda unit: Rates(*(figure * unit for figure in figures))
+    )
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(*[st.integers(0, 1 << 50)] * 6), min_size=1, max_size=5), rates)
+def test_a_batch_is_priced_to_the_nano_dollar(tmp_path_factory, figures, rates):
+    with closing(Index.open(tmp_path_factory.mktemp("index") / "index.db")) as index:
+        prices = OneList(rates)
+        told = [call(number, tokens=Tokens(*of)) for number, of in enumerate(figures)]
+        within = [one for one in told if prices(one) < 1 << 63]
+        index.enter(MAIN, map(as_told, within), prices)
+        index.commit()
+        booked = {one.call.at: one.nano for one in index.calls_of(MAIN.run)}
+        assert booked == {one.at: prices(one) for one in within}
+
+
+def test_agents_and_unseen_tools_of_history(index):
+    other = replace(MAIN, agent="codex", path="/o.jsonl", run="codex/o", session="o")
+    unseen = [call(number, tools=None) for number in range(3)]
+    index.enter(MAIN, map(as_told, unseen[:2]), price)
+    index.enter(other, [as_told(replace(unseen[2], run=other.run))], price)
+    index.commit()
+    rows = spend(index, "agent", 0, 1 << 62, UTC).rows
+    assert [(row.key, row.spent.calls) for row in rows] == [("claude-code", 2), ("codex", 1)]
+    assert index.without_tools() == {MAIN.run, other.run}
+    index.add_tools({"msg_0": ("Bash",), "msg_1": (), "msg_2": ("Read",)})
+    assert index.without_tools() == set()
+    tools = spend(index, "tool", 0, 1 << 62, UTC).rows
+    assert {row.key for row in tools} == {"Bash", "(no tool)", "Read"}
 
 
 @settings(deadline=None)
