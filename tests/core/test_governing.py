@@ -40,6 +40,13 @@ def test_a_governed_run_is_held_by_the_wire() -> None:
     assert claim(run, 10).state == "running"
 
 
+def test_how_it_ended_stands_whatever_its_transcript_tells_after_that() -> None:
+    ended = e.RunEnded(run="run-1", at=20, outcome="exit 0")
+    late = e.PromptGiven(run="run-1", at=15, text="fix the tests")
+    run = governed(ended, late).runs["run-1"]
+    assert (claim(run, 30).state, claim(run, 30).evidence) == ("ended", "exit 0")
+
+
 def test_a_pause_is_a_state_and_no_work() -> None:
     fleet = governed(e.RunPaused(run="run-1", at=MINUTE, channel="gateway"))
     run = fleet.runs["run-1"]
