@@ -257,9 +257,8 @@ def claim(run: Run, now: int) -> Claim:
         return Claim("deferred", run.deferred)
     if run.phase == "ended":
         return Claim("ended", run.outcome or "the agent said so")
-    if run.process_gone:  # a transcript may tell on for a moment after the runner told the end
-        how = run.outcome if run.governed else ""
-        return Claim("ended", how or f"process {run.pid} is gone")
+    if run.process_gone:
+        return Claim("ended", f"process {run.pid} is gone")
     return _held(run, now) if _is_held(run) else _at_work(run, now)
 
 

@@ -55,7 +55,7 @@ def _with_run(fleet: Fleet, event: e.Event) -> Fleet:
     run = known or Run(id=event.run, started=event.at, last_event=event.at)
     step = _STEPS.get(type(event))
     if step is not None:
-        run = step(run, event)
+        run = _still_ended(run, step(run, event))
     if type(event) in _SIGNS_OF_LIFE:
         run = _advanced(run, event.at)
     if run is known:
@@ -65,6 +65,13 @@ def _with_run(fleet: Fleet, event: e.Event) -> Fleet:
         _charge_parents(runs, run.parent, event)
     fleet = _with_notice(replace(fleet, runs=runs), _stuck(known, run, event.at))
     return _with_notice(fleet, _slow_timer(known, run, event.at))
+
+
+def _still_ended(before: Run, run: Run) -> Run:
+    """A transcript may tell on for a moment after the runner told how a governed run ended."""
+    if not (run.process_gone and before.governed and before.phase == "ended" != run.phase):
+        return run
+    return replace(run, phase="ended", outcome=before.outcome, stopping=before.stopping)
 
 
 def _stuck(known: Run | None, run: Run, at: int) -> Notice | None:
