@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cockpit.cli.fleet import _timer
+from cockpit.cli.page import _timer
 from cockpit.core import events as e
 from cockpit.core.composition import Composition
 from cockpit.core.export import run_detail
@@ -243,9 +243,9 @@ def test_show_prints_the_verdict_with_the_cures():
     assert forecast_of(run, now).text == (
         "every 6m is slower than the 5m cache: $418.65 in the next 8h, $5.04 a wake instead of $0.41"
     )
-    lines = _timer(run, now).splitlines()
+    lines = [text for _, text in _timer(run, now)]
     assert lines[1].strip() == "$0.00  let a script look, and wake the agent when it must act"
-    assert _timer(run_of(fire(2)), now) == ""
+    assert not list(_timer(run_of(fire(2)), now))
 
 
 def test_a_fresh_session_is_as_large_as_the_wire_saw():
