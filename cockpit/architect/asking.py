@@ -43,7 +43,7 @@ _QUIET = frozenset(
 """Words that name nothing."""
 _TAKEN = frozenset(
     """
-    date day dry_run cassette help row text name names get read run write copy move data table lines
+    all any abs isinstance enumerate date day dry_run cassette help row text name names get read run write copy move data table lines
     total mean check agree drift number first field groups items ranked known above below back shifted iso
     slug stem cell word place chosen pick inner_path fitting matches expect main promises command append format str int float len sum max min
     round sorted list dict set print open input id hash type told

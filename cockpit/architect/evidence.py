@@ -270,7 +270,7 @@ _RESERVED = frozenset(
     """
     day row rows text name names get read run write copy move data table lines total mean check
     agree drift number first field groups items ranked known above below back shifted iso slug stem
-    cell expect chosen pick inner_path fitting matches date timedelta json csv re os sys io start main promises command append iso format
+    all any abs isinstance enumerate cell expect chosen pick inner_path fitting matches date timedelta json csv re os sys io start main promises command append iso format
     str int float len sum max min round sorted list dict set print open input id hash type for in
     is if else and or not def class return import from as with while try pass lambda none true false
     """.split()  # noqa: SIM905

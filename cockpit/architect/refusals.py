@@ -12,6 +12,7 @@ from cockpit.core.trace import Trace
 
 LEAST_RUNS = 3
 SHOWN = 3
+UNPLACED = "its prompt tells it, but in no place that is the same in every run"
 HIDDEN = frozenset(("summarised", "truncated", "binary"))
 _EMPTY_TURN = re.compile(
     r"\s*(?:yes|ok(?:ay)?|y|go on|go ahead|continue|thanks?(?: you)?|please|sure|do it|proceed|great|perfect)[\s.!]*",
@@ -118,6 +119,10 @@ def secret_in(source: str) -> bool:
 def branch(runs: Sequence[Run], training: Sequence[Run]) -> Refusal:
     """N7: the runs do not do the same."""
     rest = [run for run in runs if run not in training]
+    given = {run.name: word for run in runs for word in [_word_asked(run, runs)] if word}
+    if len(given) == len(runs):
+        reason = f"what was done it for: {UNPLACED}"
+        return Refusal("N5", reason, "", dict(list(given.items())[:SHOWN]))
     shown = {run.name: _told(run) for run in (*training[:1], *rest[: SHOWN - 1])}
     return Refusal(
         "N7",
@@ -137,7 +142,7 @@ def open_hole(error: OpenHoleError, training: Sequence[Run]) -> Refusal:
 
 def _open_code(training: Sequence[Run], values: Sequence[str]) -> tuple[str, str]:
     if values and all(_asked(run, value) for run, value in zip(training, values, strict=False)):
-        return "N5", "its prompt tells it, but in no place that is the same in every run"
+        return "N5", UNPLACED
     if _opaque(training, values):
         return "N9", "its source was cut short or written by a model"
     pairs = list(zip(training, values, strict=False))
@@ -148,6 +153,23 @@ def _open_code(training: Sequence[Run], values: Sequence[str]) -> tuple[str, str
             return "N5", "chosen by no rule that fits every run"
         return "N4", "free text that the model wrote"
     return "N6", "no output contains it, the model worked it out"
+
+
+def _word_asked(run: Run, runs: Sequence[Run]) -> str:
+    """A word of what the run changed that only its own prompt and few others have; empty without one."""
+    others = [_named(other) for other in runs if other is not run]
+    for word in sorted(_named(run), key=len, reverse=True):
+        rare = sum(word in words for words in others) * 2 < len(others)
+        if rare and len(word) > 2 and _asked(run, word):
+            return word
+    return ""
+
+
+def _named(run: Run) -> set[str]:
+    """The words of the paths and commands that the run changed things with."""
+    return {
+        word for act in run.acts for text in act.words for word in re.findall(r"[^\W\d_]+", text)
+    }
 
 
 def _asked(run: Run, value: str) -> bool:

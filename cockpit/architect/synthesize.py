@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from msgspec import Struct, structs
 
 from cockpit.architect import refusals
+from cockpit.architect.asking import Asked, asked, used
 from cockpit.architect.blobs import Blobs
 from cockpit.architect.build import built
 from cockpit.architect.compile import grouped
 from cockpit.architect.evidence import Run, reading, sources
-from cockpit.architect.expressions import Openings, Pool
+from cockpit.architect.expressions import Openings, Pool, of_input
 from cockpit.architect.filled import OpenHoleError
 from cockpit.architect.reply import Reply, ReplyError, form, narrowed, parsed
 from cockpit.core.script import Clause, Refusal, Script
@@ -98,6 +99,7 @@ class Case(Struct, frozen=True):
     skeleton: Script
     openings: Openings
     excerpts: tuple[tuple[str, tuple[Any, ...]], ...]
+    told: Asked = Asked()
 
 
 def shown_of(count: int) -> int:
@@ -111,6 +113,10 @@ def _case(task_id: str, traces: Sequence[Trace], blobs: Blobs) -> Case | Refusal
     refusal = refusals.before(good) or refusals.of_effects(runs)
     if refusal is not None:
         return refusal
+    told = asked(runs)
+    if told.inputs:
+        read = [(run, told.given.get(run.name)) for run in runs]
+        runs = [reading(run.trace, blobs, given) for run, given in read if given]
     group = grouped(runs, coarse=False)[0]
     if len(group) < FEWEST:
         return Refusal(
@@ -135,9 +141,11 @@ def _case(task_id: str, traces: Sequence[Trace], blobs: Blobs) -> Case | Refusal
             return refusal
     if not openings.texts:
         return Refusal("N5", "there is no open hole that a model could fill")
-    read = sources(shown, Pool([run.day for run in shown]), blobs)
-    excerpts = tuple((one.slot.name, one.slot.parsed) for one in read)
-    return Case(task_id, tuple(shown), tuple(hidden), skeleton, openings, excerpts)
+    pool = Pool([run.day for run in shown])
+    pool.add(of_input(name, [run.given[name] for run in shown]) for name in shown[0].given)
+    excerpts = [(one.slot.name, one.slot.parsed) for one in sources(shown, pool, blobs)]
+    excerpts += [(name, tuple(run.given[name] for run in shown)) for name in shown[0].given]
+    return Case(task_id, tuple(shown), tuple(hidden), skeleton, openings, tuple(excerpts), told)
 
 
 # -- the request ------------------------------------------------------------------------------
@@ -229,6 +237,7 @@ def _scripted(case: Case, reply: Reply, blobs: Blobs) -> Script:
         capabilities=may,
         guards=(*made.guards, *(one.words for one in unsure)),
         held_out=tuple(run.name for run in case.hidden),
+        phrases=used(case.told, made.inputs),
         source=_with_doubts(made.source, reply),
     )
 

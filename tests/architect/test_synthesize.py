@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from cockpit.architect import sandbox
 from cockpit.architect.compile import compile_task
@@ -219,3 +220,35 @@ def test_a_pure_function_has_no_faults():
     assert not list(faults("hole1", GOOD))
     with pytest.raises(ReplyError):
         parsed("x" * 300_000, ["hole1"])
+
+
+def test_a_model_is_told_the_inputs_and_its_script_takes_them():
+    people = ("ada", "grace", "radia", "sophie", "hedy", "joan", "mary", "edith")
+
+    def shared(day, chance):
+        (page,) = orders(day, chance)[0].values()
+        return {"http://orders.local/open": page}, {}
+
+    def owed(hands):
+        who = people[(hands.day - DISCOUNTS.first).days]
+        lines = hands.get("http://orders.local/open")["lines"]
+        total = sum(line["quantity"] * line["cents"] for line in lines) * len(who)
+        hands.write(f"totals/{who}.txt", f"{who} owes {total / 100:.2f} EUR\n")
+
+    hole = (
+        "def hole1(told, day):\n"
+        "    total = sum(line['quantity'] * line['cents'] for line in told['lines']['lines'])\n"
+        "    return f\"{total * len(told['customer']) / 100:.2f}\"\n"
+    )
+    blobs = Blobs()
+    found = [
+        replace(trace, prompts=(f"What does customer {who} owe?",))
+        for trace, who in zip(Little("owed", shared, owed).traces(blobs), people, strict=True)
+    ]
+    architect = Scripted(answer(hole.replace("['lines']['lines']", "['open_source']['lines']")))
+    told = synthesize("t", found, blobs, architect, in_sandbox(BOX, blobs))
+    assert isinstance(told.result, Script), told
+    assert [one.option for one in told.result.inputs] == ["--customer"]
+    assert "What does customer" not in architect.asked[0]
+    assert all(who in architect.asked[0] for who in people[:5])
+    assert not any(who in architect.asked[0] for who in people[5:])
