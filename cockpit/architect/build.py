@@ -13,7 +13,7 @@ from cockpit.architect.blobs import Blobs
 from cockpit.architect.capabilities import capabilities, pattern
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source, hints, numbers, sources
-from cockpit.architect.expressions import Openings, Pool, of_input, parts_of_years
+from cockpit.architect.expressions import Openings, Pool, is_input, of_input, parts_of_years
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
 from cockpit.architect.forms import pattern as form_of
 from cockpit.architect.infer import Scene, document, written
@@ -106,6 +106,7 @@ def _all_told(read: Sequence[Source], scene: Scene, plan: Plan, functions: Seque
     """Somebody else's functions may look at every source; the contract then covers all of it."""
     plan.functions = list(functions)
     names = [one.slot.name for one in read]
+    names += [one.code for one in scene.pool.expressions if is_input(one)]
     plan.before.append("told = {" + ", ".join(f"{name!r}: {name}" for name in names) + "}")
     for one in scene.pool.expressions:
         if one.cost <= 3.2:
