@@ -145,6 +145,13 @@ async def test_a_shelf_by_commands():
         assert row["stage"] == "approved"
         dry = json.loads((await script("run", name, "--dry-run", "--json")).stdout)
         assert (dry["passed"], dry["kind"]) == (True, "asked")
+        region = ("--region", "EMEA")
+        for words in (
+            ("run", name, "--dry-run", *region),
+            ("schedule", name, "30 6 * * *", *region),
+        ):
+            assert "told no --region" in (await script(*words, code=1)).stderr
+        assert "needs a value" in (await script("run", name, "--region", code=1)).stderr
         line = (await script("schedule", name, "30 6 * * 1-5", "--cron")).stdout
         assert line.startswith("30 6 * * 1-5 env COCKPIT_HOME=")
         assert line.rstrip().endswith(f"script run {name} --scheduled")
