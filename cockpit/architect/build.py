@@ -389,7 +389,7 @@ def _script(
     months += contract.echoes(told, scene.pool, {one.slot.name for one in kept})
     words = dict.fromkeys([*(line for line, _ in promised), *guards, *(line for line, _ in months)])
     empty = _empties(plan)
-    checks = list(words)
+    checks = contract.telling(words)
     arguments = sorted(
         names_in(checks) & (names | {f"{one}_text" for one in names} | set(plan.rows.values()))
     )

@@ -1,6 +1,7 @@
 """What a script may rely on, learned from the runs: forms, bands, freshness, words that never changed."""
 # ruff: noqa: ANN401  (values of other people's JSON are of any type)
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -239,7 +240,7 @@ def _fresh(one: Slot, days: Sequence[date]) -> Iterator[Promise]:
             if told:
                 words = f"{code} is {told}"
                 yield (
-                    f"agree({code}, {told}, {'freshness of ' + code!r})",
+                    f"agree({code}, {told}, {FRESH + code!r})",
                     Clause("fresh", words, code),
                 )
     elif one.parsed and all(one.parsed):
@@ -251,6 +252,24 @@ def _fresh(one: Slot, days: Sequence[date]) -> Iterator[Promise]:
                     words = f"{key} of every row is {told}"
                     yield (f"check(all(row[{key!r}] == {told} for row in {one.name}), {words!r})",
                            Clause("fresh", words, key))  # fmt: skip
+
+
+FRESH = "freshness of "
+
+
+def telling(checks: Iterable[str]) -> list[str]:
+    """The checks but for those that a check of freshness implies: they say once more what the day is."""
+    every = list(checks)
+    implied: set[str] = set()
+    for line in every:
+        match ast.parse(line).body:
+            case [ast.Expr(value=ast.Call(args=[code, day, ast.Constant(value=str(why))]))]:
+                if why.startswith(FRESH):
+                    source = ast.get_source_segment(line, code)
+                    told = ast.get_source_segment(line, day)
+                    for same in (f"{{{source}}}", f"{{iso({source})}}"):
+                        implied.add(f'agree({told}, f"{same}", ')
+    return [line for line in every if not line.startswith(tuple(implied))]
 
 
 def _dates(code: str, found: Sequence[Any], depth: int) -> Iterator[tuple[str, list[str]]]:

@@ -199,7 +199,7 @@ _GLUED = Form(
 DATES = (
     *("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y.%m.%d"),
     *("%Y-%m", "%Y/%m", "%Y", "%m", "%d", "%y%m%d", "%A", "%a", "%B", "%b", "%V", "%j", "%-d"),
-    *("%-m", "%d.%m.", "%G-W%V", "%B %Y", "%b %d", "%-V", "%y"),
+    *("%-m", "%d.%m.", "%G-W%V", "%B %Y", "%b %d", "%-V", "%y", "%G"),
 )
 _MONTH_LIKE = ("%Y-%m", "%Y/%m", "%Y", "%B", "%b", "%B %Y", "%Y%m%d", "%A", "%a", "%G-W%V")
 """Forms that a constant of a few weeks may be without anybody noticing."""

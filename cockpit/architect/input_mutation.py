@@ -139,8 +139,8 @@ def bodies(body: bytes, day: date, known: Known) -> Iterator[Change]:
     yield Change("html page instead", LOGIN)
     if body and "" not in known.empty:
         yield Change("nothing", b"")
-    if len(body) > 1:
-        yield Change("half", body[: len(body) // 2])
+    if half := body[: len(body) // 2].rstrip(b"\r\n"):
+        yield Change("half", half)
     try:
         told = json.loads(body)
     except ValueError:

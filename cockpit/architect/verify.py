@@ -55,6 +55,8 @@ REPEATED = 3
 """So many runs are repeated under another hash seed and in place."""
 LOUD = frozenset({EXIT_DRIFT, EXIT_UNAVAILABLE, EXIT_DENIED})
 SEEDS = (1, 4242)
+INDEX = 1
+"""The place of `git status` in what a repository says."""
 UNTOLD = "its prompt does not tell the inputs"
 HOSTILE = ("; rm -rf ~", "../../outside", "$(id)", "-rf", "a\nb", "/etc/passwd", "", "x" * 10_000)
 """Values that nobody means; only where the runs had such a one may it pass."""
@@ -328,7 +330,8 @@ def _same(first: Played, result: Played, before: Trace, after: Trace, trying: _T
     """Whether the mutation did not matter: the same files, the same lines added, or a copy of the other file."""
     if result.made.keys() != first.made.keys():
         return False
-    if uses_git(trying.script.capabilities) and result.git != first.git:
+    mutated = _mutated_paths(before, after)
+    if uses_git(trying.script.capabilities) and _said(result, mutated) != _said(first, mutated):
         return False
     copies = _mutated_files(before, after, trying)
     return all(
@@ -337,6 +340,22 @@ def _same(first: Played, result: Played, before: Trace, after: Trace, trying: _T
         or _added(path, first, before, trying) == _added(path, result, after, trying) != b""
         for path, content in first.made.items()
     )
+
+
+def _mutated_paths(before: Trace, after: Trace) -> frozenset[str]:
+    if before.world is None or after.world is None:
+        return frozenset()
+    old, new = before.world.before.files, after.world.before.files
+    return frozenset(path for path in old if old[path] != new.get(path))
+
+
+def _said(played: Played, mutated: frozenset[str]) -> tuple[object, ...]:
+    """What the repository says, but for what was done to files that are not in its index otherwise."""
+    if len(played.git) <= INDEX:
+        return played.git
+    code, _, told = played.git[INDEX].partition(" ")
+    entries = [one for one in told.split("\0") if not (one.startswith(" ") and one[3:] in mutated)]
+    return (*played.git[:INDEX], code, *entries, *played.git[INDEX + 1 :])
 
 
 def _mutated_files(before: Trace, after: Trace, trying: _Trying) -> list[tuple[object, object]]:

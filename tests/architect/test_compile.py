@@ -15,6 +15,7 @@ from msgspec import structs
 from cockpit.architect import virtual
 from cockpit.architect.compile import compile_task
 from cockpit.architect.evidence import reading
+from cockpit.architect.expressions import date_choices
 from cockpit.core.script import EXIT_DONE, EXIT_DRIFT, Refusal, Script
 from cockpit.core.trace import Step
 from tests.architect.tail import TASKS
@@ -483,6 +484,14 @@ def test_one_and_none_are_special_until_they_were_seen():
     assert guarded(fields, make, {"open": 7, "day": "2026-03-20"})[0] == "exact"
     assert guarded(fields, make, {"open": 1, "day": "2026-03-20"})[0] == "drift"
     assert guarded(fields, make, {"open": 0, "day": "2026-03-20"})[0] == "drift"
+
+
+def test_the_year_of_a_week_is_not_that_of_its_sunday():
+    days = [date(2025, 12, 22), date(2025, 12, 29), date(2026, 1, 5)]
+    found = list(date_choices(("2025", "2026", "2026"), days))
+    cheapest, form = min(found, key=lambda pair: pair[0].cost + pair[1].cost)
+    assert (cheapest.code, form.name) == ("day", "%G")
+    assert len({expression.code for expression, _ in found}) > 1
 
 
 def test_one_and_none_are_special_in_rows_too():

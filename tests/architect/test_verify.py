@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from cockpit.architect import life, sandbox, script_mutation, static
-from cockpit.architect.verify import verify
+from cockpit.architect.stage import Played
+from cockpit.architect.verify import _said, verify
 from cockpit.core.script import Refusal, Trial
 from tests.architect import handmade
 from tests.families.blobs import Blobs
@@ -174,6 +175,13 @@ def test_a_wrong_script_is_refuted_by_the_one_run_that_was_recorded(worlds, quic
     trials = tried(script, worlds, quick, traces=traces)
     with pytest.raises(life.NotNowError, match="a gate refused it: V1"):
         life.watched(life.verified(life.compiled("c"), "c", trials), trials)
+
+
+def test_what_was_done_to_a_tracked_file_is_not_the_scripts_doing():
+    played = Played(name="a", git=("0 log", "0  D notes/a.txt\0M  b.txt\0", "head", "settings"))
+    clean = replace(played, git=("0 log", "0 M  b.txt\0", "head", "settings"))
+    assert _said(played, frozenset({"notes/a.txt"})) == _said(clean, frozenset())
+    assert _said(played, frozenset({"b.txt"})) != _said(clean, frozenset())
 
 
 def test_a_comparison_without_teeth_is_seen(worlds, quick, monkeypatch):
