@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.core.text import clean, one_line
+from cockpit.engine import kernel
 
 Identity = tuple[int, int]
 """A pid and the creation time of its process, milliseconds since the epoch."""
@@ -139,27 +140,13 @@ def _ticks_a_second() -> int:
     return os.sysconf("SC_CLK_TCK")
 
 
-def _read(path: str, limit: int = 1024) -> bytes:
-    """The first bytes of a file of /proc; empty when the process is gone or not ours to read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, limit)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
 class _Fields(Struct, frozen=True, gc=False):
     name: bytes
     rest: list[bytes]
 
 
 def _stat(pid: int) -> _Fields | None:
-    data = _read(f"/proc/{pid}/stat")
+    data = kernel.read(f"/proc/{pid}/stat", 1024)
     start, end = data.find(b"("), data.rfind(b")")
     return _Fields(data[start + 1 : end], data[end + 2 :].split(None, 21)) if end > 0 else None
 
@@ -200,13 +187,13 @@ def _row(pid: int, fields: _Fields, before: Process | None, young: int) -> Proce
     terminal = rest[4] != b"0"
     return Process(
         pid, born, ppid, pgid, sid, _uid(pid), name, state, alive, terminal,
-        _arguments(_read(f"/proc/{pid}/cmdline", _COMMAND_BYTES)), _cwd(pid), _marks(pid), line,
+        _arguments(kernel.read(f"/proc/{pid}/cmdline", _COMMAND_BYTES)), _cwd(pid), _marks(pid), line,
     )  # fmt: skip
 
 
 def _uid(pid: int) -> int:
     # The owner of /proc/<pid> says root for processes that hide their memory, as Codex does.
-    match = re.search(rb"^Uid:\s+(\d+)", _read(f"/proc/{pid}/status", 2048), re.MULTILINE)
+    match = re.search(rb"^Uid:\s+(\d+)", kernel.read(f"/proc/{pid}/status", 2048), re.MULTILINE)
     return int(match[1]) if match else -1
 
 
