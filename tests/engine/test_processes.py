@@ -54,7 +54,7 @@ def test_what_is_known_is_not_read_again(nest, monkeypatch):
     process, _ = nest.start(hostile.PLAIN)
     monkeypatch.setattr(reading, "YOUNG_MS", -60_000)
     first = snapshot()
-    monkeypatch.setattr(reading, "_arguments", None)
+    monkeypatch.setattr(reading, "_arguments", lambda _: ("read", "again"))
     second = snapshot(first)
     assert second[process.pid] is first[process.pid]
 
