@@ -260,7 +260,8 @@ def _source(
     function = {"get": "get", "read": "read", "list": "names", "query": "run"}[kind]
     wrap = "name" if kind in ("read", "list") else ""
     call = f"{function}({', '.join(code(one, wrap) for one in asked)})"
-    name = _name(kind, targets[0], taken)
+    plain = untold(targets[0], runs[0].given.values()).replace("<I>", "")
+    name = _name(kind, plain, taken)
     told = tuple(text for text in texts if text is not None)
     shown = "".join(part if isinstance(part, str) else "*" for part in asked[-1].parts)
     return Source(slot(name, call, told, shown, listing=kind == "list"), kind, asked, tuple(words))

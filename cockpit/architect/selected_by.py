@@ -54,7 +54,9 @@ def by_input(rows: Rows, inputs: Sequence[Expression]) -> tuple[list[Expression]
                 found += _fields(rows, key, wanted, [each[0] for each in taken])
             elif rows.place and _telling(rows, taken):
                 some = f"chosen({rows.code}, {key!r}, {wanted.code})"
-                part = replace(rows, code=some, rows=taken, cost=rows.cost - 0.4, seen={})
+                fields = {other: one for other, one in rows.fields.items() if other != code}
+                keys = {other: one for other, one in rows.keys.items() if other != code}
+                part = Rows(some, taken, fields, rows.cost - 0.4, rows.label, rows.place, keys)
                 parts.append(part)
                 found += amounts(part)
     return found, parts
