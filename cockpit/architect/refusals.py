@@ -179,8 +179,9 @@ def _asked(run: Run, value: str) -> bool:
 
 
 def is_prose(values: Sequence[str]) -> bool:
-    """Whether most of the texts have four words or more."""
-    return sum(len(_words(value)) >= 4 for value in values) * 2 > len(values)
+    """Whether most of the texts have four words or more; initials and codes are no words."""
+    counts = [sum(not word.isupper() for word in _words(value)) for value in values]
+    return sum(count >= 4 for count in counts) * 2 > len(values)
 
 
 def _words(text: str) -> list[str]:

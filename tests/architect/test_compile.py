@@ -313,6 +313,13 @@ def test_n4_prose():
     assert len(found.examples) >= 3
 
 
+def test_initials_are_no_prose():
+    def initials(told, chance):
+        return " ".join("".join(chance.choices("ABCDEGHK", k=2)) for _ in range(5)) + "\n"
+
+    assert refusal_of(writing(initials)).code == "N6"
+
+
 def test_n5_a_choice_by_no_rule():
     def world(day, chance):
         return {
