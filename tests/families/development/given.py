@@ -292,7 +292,10 @@ class Reworded(Family):
 
     def prepare(self, place, day, chance):
         for country in self.countries:
-            place.serve(f"http://sales.local/figures?country={country}", {"sold": chance.randint(1_100, 9_900)})
+            place.serve(
+                f"http://sales.local/figures?country={country}",
+                {"sold": chance.randint(1_100, 9_900)},
+            )
 
     def work(self, hands, day):
         country = self.countries[day.number]
