@@ -48,6 +48,20 @@ def test_zero_is_one_refused_request_and_raising_goes_on(station, agent):
 
 
 @every_agent
+def test_raising_goes_on_after_a_restart_of_the_engine_too(station, agent):
+    run = station.begin_agent(agent, "look at the project", "--turns", "2")
+    station.until_row(run, lambda row: row["state"] == "deferred" and row["pid"] is None, 90)
+    session = station.until_row(run, lambda row: row["governed"]["session"], 30)["governed"]
+    station.run("engine", "stop")
+    station.run("engine", "start")
+    assert station.run("budget", run, "--turns", "40").returncode == 0
+    row = station.until_row(run, lambda row: row["state"] == "ended", 120)
+    assert row["governed"]["session"] == session["session"]
+    assert len(station.paid()) > 2
+    assert classes(row["tokens"]) == classes(station.served_tokens())
+
+
+@every_agent
 @pytest.mark.parametrize("prompt", ["[[slow]] tell me all", "[[sleep]] build it"])
 def test_a_stop_leaves_nobody(station, agent, prompt):
     run = station.begin_agent(agent, prompt)

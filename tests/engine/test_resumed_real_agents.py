@@ -41,12 +41,11 @@ LATEST = {
     "claude": {"words": ("--continue",)},
     "codex": {"session": "--last"},
     "opencode": {"words": ("-c",)},
-    "gemini": {"session": "latest"},
-    "qwen": {"words": ("--continue",)},
 }
+"""Who says on the wire which session it goes on with."""
 
 
-@every_agent
+@pytest.mark.parametrize("agent", list(LATEST))
 def test_going_on_with_the_latest_session_draws_on_the_same_purse(station, agent):
     run = station.begin_agent(agent, "look at the project", "--turns", "40")
     station.until_row(run, ended, 90)
