@@ -22,7 +22,7 @@ def ps(everything: bool, as_json: bool) -> None:
     """Every run, one line each."""
     fleet = ask(settled_fleet)
     now = int(time.time() * 1000)
-    runs = [run for run in fleet.runs.values() if everything or is_live(run, now)]
+    runs = [run for run in fleet.runs.values() if everything or _is_shown(run, now)]
     runs.sort(key=lambda run: -run.last_event)
     if as_json:
         click.echo(json.dumps([run_row(run, now) for run in runs], indent=2, ensure_ascii=False))
@@ -31,6 +31,11 @@ def ps(everything: bool, as_json: bool) -> None:
         click.echo(table(heads, [_line(run, now) for run in runs], left=5))
     else:
         click.echo(_nothing(fleet))
+
+
+def _is_shown(run: Run, now: int) -> bool:
+    """Whether it may still spend, or waits for the operator to let it go on."""
+    return is_live(run, now) or claim(run, now).state == "deferred"
 
 
 def _line(run: Run, now: int) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class Caps:
             run.budget.at_zero != "warn"
             and run.before.turns + run.turns + governed.in_flight >= turns
         ):
-            governed.refuse(_sentence(name, f"its {turns} turns are used"))
+            governed.refuse(_sentence(name, f"{turns} of {turns} turns are used"))
 
     def measured(self, name: str) -> None:
         """The provider told of a plan's window; a call beyond the cap on it is refused."""
