@@ -75,6 +75,14 @@ def test_a_page_has_all_that_a_review_needs():
         assert part in told, told
 
 
+def test_a_run_that_cannot_be_replayed_is_told_and_does_not_look_like_a_failure():
+    why = "its workspace was not recorded"
+    trials = [Trial(gate, run, True) for gate in GATES for run in ("", "run-1")]
+    told = sheet_text(sheet(trials=[*trials, Trial("V1", "run-2", False, why)]))
+    assert f"○ V1 run-2: {why}" in told
+    assert "✖" not in told
+
+
 def test_nothing_from_outside_reaches_the_terminal():
     evil = "\x1b]52;c;aGFjaw==\x07\x1b[2J[red]hi"
     script = replace(

@@ -157,6 +157,18 @@ async def test_the_matrix_begins_where_a_gate_was_not_passed_and_tells_of_it():
         assert row.count("✖") == 1
 
 
+async def test_what_could_not_be_replayed_is_told_apart_from_what_failed():
+    unseen = Trial("V1", SCRIPT.trained[0], False, "its workspace was not recorded")
+    matrix = matrix_of(SCRIPT, [*trials(), unseen])
+    app = screen_on(shelf(sheet=replace(SHEET, matrix=matrix)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "tab")
+        row = next(line for line in written(app) if "t-report-00" in line and "trained" in line)
+        assert row.count("○") == 1
+        assert "✖" not in words(app)
+        assert "1 not recorded" in words(app)
+
+
 async def test_approval_asks_says_what_it_means_and_binds_to_the_content_that_was_read():
     app = screen_on(shelf())
     async with app.run_test(size=(120, 40)) as pilot:
