@@ -20,6 +20,7 @@ from cockpit.core.concentration import Scope
 from cockpit.core.events import Event, union
 from cockpit.core.fleet import Fleet
 from cockpit.core.spending import By, Only, SpentReport, read_report
+from cockpit.engine.snapshots import Snapshots
 
 LINE_LIMIT = 64 * 1024 * 1024
 
@@ -114,7 +115,6 @@ class _RawPage(Struct, frozen=True):
 
 
 _answers = msgspec.json.Decoder(_Answer)
-_fleets = msgspec.json.Decoder(Fleet)
 _scopes = msgspec.json.Decoder(list[Scope])
 _pages = msgspec.json.Decoder(_RawPage)
 
@@ -208,12 +208,13 @@ class Client:
 
     async def fleets(self) -> AsyncIterator[Fleet]:
         """Snapshots, at most four a second, only when something changed; the newest after a stall."""
+        snapshots = Snapshots()
         async for answers in self._stream("fleets"):
-            yield _fleets.decode(answers[-1])
+            yield snapshots.read(answers[-1])
 
     async def fleet(self) -> Fleet:
         """The snapshot of this moment."""
-        return _fleets.decode(await self.ask("fleet"))
+        return Snapshots().read(await self.ask("fleet"))
 
     async def stop(self, runs: Sequence[str], mode: Literal["stop", "panic"] = "stop") -> None:
         """Stop runs; once more while a stop is under way climbs a rung."""

@@ -169,14 +169,12 @@ def lived(machine: Machine, runs: int, presses: int, idle: float) -> dict[str, o
 
 
 def answered(terminal: Terminal) -> float:
-    """Marks a run and takes the mark away again; seconds until the mark was drawn."""
+    """Marks a run and takes all marks away again; seconds until the mark was drawn."""
     terminal.pressed(" ")
     took = terminal.drawn(MARK)
     terminal.watched(0.05)
-    terminal.pressed("k")
-    terminal.watched(0.05)
-    terminal.pressed(" ")
-    terminal.watched(0.15)
+    terminal.pressed("\x1b")
+    terminal.watched(0.2)
     return took
 
 
