@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 ruff format --check --quiet .
 ruff check --quiet .
 mypy
-python -m pytest -q -n 3 "$@"
+python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder "$@"
