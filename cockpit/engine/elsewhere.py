@@ -44,6 +44,9 @@ class Elsewhere:
 
     async def _read(self, first: int, midnight: int) -> None:
         try:
-            self._earlier = await asyncio.to_thread(self._spent, first, midnight)
+            earlier = await asyncio.to_thread(self._spent, first, midnight)
         except RequestError as error:
             log.info("the month was not counted: %s", error)
+            return
+        if self._counted[0] == midnight:  # else a new day, perhaps a new month, began meanwhile
+            self._earlier = earlier

@@ -1,6 +1,7 @@
 """What found runs spend counts against the day's and the month's cap."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -59,6 +60,24 @@ async def test_a_new_month_begins_with_nothing(ledger):
     elsewhere = Elsewhere(Scopes(Settings(), ledger, UTC), lambda *_: 40 * NANO)
     await counted(elsewhere, at(30), 0)
     elsewhere.tick(at(1, month=12), lambda _: NANO)
+    assert outside(ledger, "month:2026-12") == NANO
+
+
+async def test_a_count_that_ends_after_its_month_is_dropped(ledger):
+    began, go_on = threading.Event(), threading.Event()
+
+    def spent(*_):
+        began.set()
+        go_on.wait(5)
+        return 40 * NANO
+
+    elsewhere = Elsewhere(Scopes(Settings(), ledger, UTC), spent)
+    elsewhere.tick(at(30, hour=23), lambda _: 0)
+    await asyncio.to_thread(began.wait, 5)
+    elsewhere.tick(at(1, month=12), lambda _: NANO)
+    go_on.set()
+    await elsewhere._counting
+    elsewhere.tick(at(1, month=12) + 1000, lambda _: NANO)
     assert outside(ledger, "month:2026-12") == NANO
 
 
