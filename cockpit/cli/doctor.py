@@ -131,12 +131,12 @@ def _agents() -> list[Finding]:
             text = f"{count:,} transcripts in {places}{driven}"
             findings.append(Finding(adapter.name, "ok", text))
         else:
-            places = ", ".join(map(str, roots)) or "no place of its own"
+            places = ", ".join(map(str, roots))
             findings.append(
                 Finding(
                     adapter.name,
                     "missing",
-                    f"nothing in {places}",
+                    f"nothing in {places}" if places else "it has no fixed place to look in",
                     f'elsewhere? roots."{adapter.name}" in the settings',
                 )
             )

@@ -240,9 +240,9 @@ def schedule(
         fail(f"one cron line, in quotes: {' '.join(others)}")
     words: dict[str, Any] = {}
     if not off:
-        kept = None if given else _kept(name)
-        cron = others[0] if others else _present(name)
-        given = given or (kept.given if kept is not None else ())
+        row = _asked(Sheet, "show", name=name).row
+        cron = others[0] if others else _present(row)
+        given = given or (row.schedule.given if row.schedule is not None else ())
         words = {"cron": cron, "zone": zone, "missed": missed, "keeper": keeper, "given": given}
     row = _asked(ShelfRow, "schedule", name=name, **words)
     if row.schedule is None or keeper == "engine" or as_json:
@@ -260,17 +260,12 @@ def _inputs(values: Sequence[str]) -> tuple[list[str], tuple[Given, ...]]:
         fail(str(error))
 
 
-def _kept(name: str) -> Schedule | None:
-    return _asked(Sheet, "show", name=name).row.schedule
-
-
-def _present(name: str) -> str:
-    row = _asked(Sheet, "show", name=name).row
+def _present(row: ShelfRow) -> str:
     if row.schedule is not None:
         return row.schedule.cron
     if row.proposed:
         return row.proposed
-    fail(f'when? cockpit script schedule {name} "30 6 * * 1-5"')
+    fail(f'when? cockpit script schedule {row.name} "30 6 * * 1-5"')
 
 
 def _for_others(row: ShelfRow, when: Schedule) -> str:
