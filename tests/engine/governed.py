@@ -1,6 +1,7 @@
 """A machine whose runs are governed: a simulated provider beside it, and little agents."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -89,3 +90,20 @@ class Governed(Machine):
                 return row
             assert time.monotonic() < deadline, (row, self.log())
             time.sleep(0.1)
+
+
+class WithClaude(Governed):
+    """`claude` on the PATH is a little agent of the test's own."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.programs = self.root / "bin"
+        self.programs.mkdir()
+        program = self.programs / "claude"
+        program.write_text(source)
+        program.chmod(0o755)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        outer = super().environment
+        return {**outer, "PATH": f"{self.programs}{os.pathsep}{outer.get('PATH', os.defpath)}"}

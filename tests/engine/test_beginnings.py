@@ -9,7 +9,7 @@ import pytest
 from cockpit.agents.launch.registry import recipe
 from cockpit.engine import beginnings
 from cockpit.engine.wanted import Wanted
-from tests.engine.governed import AGENT, Governed
+from tests.engine.governed import AGENT, WithClaude
 
 CLAUDE = (
     f"#!{sys.executable}\n"
@@ -25,21 +25,11 @@ while call("go on")[0] == 200:
 PROMPT = "nobody else may read this"
 
 
-class House(Governed):
+class House(WithClaude):
     """`claude` on the PATH is a little agent that ends at its cap and writes down how it was begun."""
 
     def __init__(self):
-        super().__init__()
-        self.programs = self.root / "bin"
-        self.programs.mkdir()
-        program = self.programs / "claude"
-        program.write_text(CLAUDE)
-        program.chmod(0o755)
-
-    @property
-    def environment(self):
-        path = f"{self.programs}:{super().environment['PATH']}"
-        return {**super().environment, "PATH": path}
+        super().__init__(CLAUDE)
 
     def claude(self, *options, words=()):
         led = f"anthropic={self.upstream}/run/a"

@@ -1,14 +1,13 @@
 """A governed run that is driven by its agent's own protocol, end to end, with a little agent that speaks it."""
 
 import json
-import os
 import sys
 import time
 
 import pytest
 
 from tests.channels.fakes import LINES
-from tests.engine.governed import AGENT, Governed
+from tests.engine.governed import AGENT, WithClaude
 from tests.engine.machine import alive
 
 CLAUDE = (
@@ -44,23 +43,16 @@ tell(type="result", subtype="success", result="well done")
 )
 
 
-class Driven(Governed):
+class Driven(WithClaude):
     """`claude` on the PATH is a little agent of ours."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(CLAUDE)
         self.mood = ""
-        self.programs = self.root / "bin"
-        self.programs.mkdir()
-        program = self.programs / "claude"
-        program.write_text(CLAUDE)
-        program.chmod(0o755)
 
     @property
     def environment(self):
-        outer = super().environment
-        path = f"{self.programs}{os.pathsep}{outer.get('PATH', os.defpath)}"
-        return {**outer, "PATH": path, "MOOD": self.mood}
+        return {**super().environment, "MOOD": self.mood}
 
     def claude(self, *options):
         done = self.run(

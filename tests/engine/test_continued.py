@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.engine.governed import AGENT, Governed
+from tests.engine.governed import AGENT, WithClaude
 
 CLAUDE = (
     f"#!{sys.executable}\n"
@@ -26,22 +26,16 @@ for _ in range(int(os.environ.get("CALLS", "1000"))):
 )
 
 
-class House(Governed):
+class House(WithClaude):
     """`claude` on the PATH is a little agent that names its session on the wire."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(CLAUDE)
         self.calls = "3"
-        self.programs = self.root / "bin"
-        self.programs.mkdir()
-        program = self.programs / "claude"
-        program.write_text(CLAUDE)
-        program.chmod(0o755)
 
     @property
     def environment(self):
-        path = f"{self.programs}:{super().environment['PATH']}"
-        return {**super().environment, "PATH": path, "CALLS": self.calls}
+        return {**super().environment, "CALLS": self.calls}
 
     def claude(self, *options, words=()):
         done = self.run(
