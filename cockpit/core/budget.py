@@ -181,6 +181,11 @@ def _hand(
     )
 
 
+def is_own(scope: str) -> bool:
+    """Whether a scope is one task's alone, not one that many runs share."""
+    return scope.startswith(("run:", "stage:"))
+
+
 def asks_about(scope: str = "") -> str:
     """The id of the question whether a cap may be raised: of a shared scope, else the run's own."""
     return f"cap {scope}".rstrip()

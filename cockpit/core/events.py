@@ -336,9 +336,14 @@ class OverrunBooked(Event, frozen=True, tag="overrun_booked"):
 
 
 class RunDeferred(Event, frozen=True, tag="run_deferred"):
-    """The run stopped at a safe point, kept everything, and waits for an answer."""
+    """The run stopped at a safe point, kept everything, and waits for an answer.
+
+    `scope` is the one whose cap was in the way, the run's own or one that many share; empty where it
+    was no cap.
+    """
 
     reason: str
+    scope: str = ""
 
 
 class RunHalted(Event, frozen=True, tag="run_halted"):

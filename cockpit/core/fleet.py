@@ -112,7 +112,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
     calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
     is since when its requests are held; `deferred` and `halted` say why it may not go on,
-    `refused` counts the calls that were not let out. `before` is what its task had used when this
+    `deferred_by` which scope's cap was in the way, `refused` counts the calls that were not let out. `before` is what its task had used when this
     run took it over.
     """
 
@@ -180,6 +180,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     composition_before: Composition = Composition()
     paused: int = 0
     deferred: str = ""
+    deferred_by: str = ""
     halted: str = ""
     refused: int = 0
     approvals: tuple[Approval, ...] = ()

@@ -54,7 +54,7 @@ def _refused(run: Run, _: e.HoldRefused) -> Run:
 
 
 def _deferred(run: Run, event: e.RunDeferred) -> Run:
-    return replace(run, deferred=one_line(event.reason))
+    return replace(run, deferred=one_line(event.reason), deferred_by=event.scope)
 
 
 def _halted(run: Run, event: e.RunHalted) -> Run:
@@ -71,6 +71,7 @@ def _resumed(run: Run, event: e.RunResumed) -> Run:
         run,
         paused=0,
         deferred="",
+        deferred_by="",
         halted="",
         last_event=max(run.last_event, event.at),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from cockpit.core import events as e
-from cockpit.core.budget import Budget, asks_about, doubled, is_about_cap
+from cockpit.core.budget import Budget, asks_about, doubled, is_about_cap, is_own
 from cockpit.core.fleet import Fleet, Run, clock_of
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.scopes import Scopes
@@ -87,14 +87,14 @@ class Caps:
 
     def expired(self, event: e.ClockExpired) -> None:
         """A clock reached zero."""
-        reason = f"its {event.ruling} cap is reached"
+        reason, own = f"its {event.ruling} cap is reached", self._fleet().runs[event.run].purse
         match event.action:
             case "deferred":
-                self._defer(event.run, reason)
+                self._defer(event.run, reason, own)
             case "halted":
                 self._halt(event.run, reason)
             case "asks":
-                self._ask(event.run, reason)
+                self._ask(event.run, reason, own)
 
     def refused(self, event: e.HoldRefused) -> None:
         """The door refused a call that a cap could not bear."""
@@ -108,7 +108,7 @@ class Caps:
             case "ask":
                 self._ask(event.run, reason, event.scope)
             case _:
-                self._defer(event.run, reason)
+                self._defer(event.run, reason, event.scope)
 
     def is_shut(self, name: str) -> bool:
         """Whether the door refuses for a cap that no ledger holds; an agent may end right after that."""
@@ -135,37 +135,37 @@ class Caps:
         if governed is not None and firm and clock.ruling == "window" and clock.share >= 1:
             governed.refuse(_sentence(name, f"{clock.used} % of the plan's window is used"))
 
-    def _defer(self, name: str, reason: str) -> None:
+    def _defer(self, name: str, reason: str, scope: str) -> None:
         governed = self._governed.get(name)
         if governed is not None and not governed.refused:
             governed.refuse(_sentence(name, reason))
         if not self._fleet().runs[name].deferred:
-            self._record(e.RunDeferred(run=name, at=self._now(), reason=reason))
+            self._record(e.RunDeferred(run=name, at=self._now(), reason=reason, scope=scope))
 
     def _halt(self, name: str, reason: str) -> None:
         if not self._fleet().runs[name].halted:
             self._record(e.RunHalted(run=name, at=self._now(), reason=reason))
             self._halt_run(self._fleet().runs[name], reason)
 
-    def _ask(self, name: str, reason: str, scope: str = "") -> None:
+    def _ask(self, name: str, reason: str, scope: str) -> None:
         if not any(is_about_cap(asked.tool) for asked in self._fleet().runs[name].approvals):
             self._soon(self._asked(name, reason, scope))
 
     async def _asked(self, name: str, reason: str, scope: str) -> None:
         """Holds the run until the operator decides: yes raises the cap by as much as it was.
 
-        `scope` is the one that was in the way; empty where it was one of the run's own caps.
+        `scope` is the one that was in the way.
         """
         governed, before = self._governed.get(name), self._fleet().runs[name].budget
         if governed is None or before is None:
             return
-        shared = self._scopes.cap_of(scope) if not scope.startswith(("run:", "stage:")) else None
+        shared = None if is_own(scope) else self._scopes.cap_of(scope)
         governed.pause()
         text = f"{reason}: yes raises it by as much again, no lets it wait"
         tool = asks_about("" if shared is None else scope)
         decision = await self._approvals.ask(name, tool, "cap", text)
         if not decision.allow:
-            self._defer(name, reason)
+            self._defer(name, reason, scope)
         elif shared is not None:
             if self._scopes.cap_of(scope) == shared:
                 self.cap_scope(scope, 2 * shared)

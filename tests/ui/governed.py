@@ -83,7 +83,8 @@ def deferred() -> Iterator[e.Event]:
     yield from governed(
         13, "flaky tests", budget=Budget(money=NANO // 4, time_ms=2 * HOUR, at_zero="defer")
     )
-    yield e.RunDeferred(run=DEFERRED, at=NOW - 3 * MINUTE, reason="its money cap is reached")
+    at, why = NOW - 3 * MINUTE, "its money cap is reached"
+    yield e.RunDeferred(run=DEFERRED, at=at, reason=why, scope=f"run:{DEFERRED}")
 
 
 def halted() -> Iterator[e.Event]:

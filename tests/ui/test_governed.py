@@ -405,7 +405,7 @@ def test_what_is_said_again_and_again_stands_once():
 
 async def test_a_reason_does_not_repeat_which_run_it_is_about():
     reason = "cockpit: run-0013 is deferred: $0.83 of its $1 is spent"
-    deferred = e.RunDeferred(run=g.DEFERRED, at=NOW, reason=reason)
+    deferred = e.RunDeferred(run=g.DEFERRED, at=NOW, reason=reason, scope=f"run:{g.DEFERRED}")
     raised = e.BudgetSet(run=g.DEFERRED, at=NOW, budget=Budget(money=NANO, at_zero="defer"))
     app = screen_on(StandIn(fold_all(fleet_of(g.deferred()), [raised, deferred])))
     async with app.run_test(size=(200, 60)) as pilot:

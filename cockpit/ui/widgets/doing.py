@@ -1,5 +1,6 @@
 """What a run does now, or what it waits for and what the wait costs."""
 
+from cockpit.core.budget import is_own
 from cockpit.core.fleet import Approval, Note, clock_of, next_turn_of
 from cockpit.ui import text
 from cockpit.ui.palette import GLYPHS
@@ -87,8 +88,8 @@ def _deferred(view: View) -> Lined:
     reason = about(run, run.deferred)
     lines = wrapped(view, reason, 6, palette.text)
     clock = clock_of(run, view.now)
-    is_own = clock.share >= 1 or " of its " in run.deferred
-    if run.budget is None or clock.ruling is None or not is_own:
+    is_capped = clock.share >= 1 or is_own(run.deferred_by)
+    if run.budget is None or clock.ruling is None or not is_capped:
         return [*lines, *_key(view, "r lets it go on")]
     lines += _key(view, "b or e raises the cap and it goes on where it was; in a shell:")
     if "cockpit budget" in reason:
