@@ -33,6 +33,8 @@ INPUT = b"i"
 END_INPUT = b"e"
 RESIZE = b"w"
 """`{"rows", "columns"}`; rows 0 asks for a redraw only."""
+TELL = b"t"
+"""The engine: `{"text"}`, a word for whoever is attached by pipes; a terminal is the agent's own."""
 FAREWELL = b"f"
 """The engine has booked the end: the runner may go."""
 

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from cockpit.agents.adapter import InterruptRule
 from cockpit.core import events as e
+from cockpit.core.feed import notice_of
 from cockpit.core.fleet import HOUR_QUARTER, Fleet, Run, spent_since
+from cockpit.engine import frames
 from cockpit.engine.approvals import Approvals, Matched
 from cockpit.engine.caps import Caps
 from cockpit.engine.chronicle import Chronicle
@@ -46,6 +48,10 @@ from cockpit.prices.book import Book
 
 REFUSALS_KEPT = 20
 SPENT_MS = 48 * 3_600_000
+_GOES_ON_BY: Mapping[type[e.Event], str] = {
+    e.ApprovalAsked: " — cockpit answer {} yes, or no",
+    e.RunPaused: " — cockpit resume {}",
+}
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +205,16 @@ class Helm:
                 case e.ScopeCapped():
                     self._scopes.decided(event)
                     self._chronicle.cap_day(self._scopes.day_cap)
+                case e.ApprovalAsked() | e.ApprovalAnswered() | e.RunPaused() | e.RunResumed():
+                    self._tell(event)
+
+    def _tell(self, event: e.Event) -> None:
+        """Whoever started the run by pipes sees no screen: there it is said why the run stands still."""
+        rein, notice = self._runners.rein(event.run), notice_of(event)
+        if rein is not None and notice is not None:
+            rein.say(
+                frames.TELL, text=notice.text + _GOES_ON_BY.get(type(event), "").format(event.run)
+            )
 
     def _is_named(self, run: str) -> bool:
         return run in self.histories and bool(self.histories.begun(run).name)

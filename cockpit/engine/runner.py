@@ -33,7 +33,7 @@ PAUSE_SECONDS = 0.2
 TAIL_BYTES = 4096
 _HEARD = (signal.SIGCHLD, signal.SIGTERM)
 _UNHEARD = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT, signal.SIGTSTP)
-_ENGINES = (frames.GO, frames.BEAT, frames.KILL, frames.FAREWELL)
+_ENGINES = (frames.GO, frames.BEAT, frames.KILL, frames.TELL, frames.FAREWELL)
 _ANYBODYS = (frames.END_INPUT, frames.RESIZE, frames.SIGNAL, frames.ASK)
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCONT)
 
@@ -335,6 +335,8 @@ class Runner:
             self.vessel.begin()
         elif kind == frames.KILL:
             self._kill(frozenset(map(int, body.get("spare", ()))))
+        elif kind == frames.TELL and not self.vessel.is_terminal:
+            self.callers.tell_all(frames.said(frames.TOLD, text=str(body["text"])))
         elif kind == frames.FAREWELL:
             self.farewelled = self.ended
 

@@ -126,6 +126,22 @@ def test_asking_at_a_cap_holds_the_call_until_the_answer(machine):
     machine.run("stop", run)
 
 
+def test_who_runs_it_by_pipes_is_told_why_it_stands_still(machine):
+    asks = ("--budget", "0.02usd", "--at-zero", "ask")
+    upstream = ("--upstream", f"anthropic={machine.upstream}/run/a")
+    with subprocess.Popen(
+        [sys.executable, "-m", "cockpit", "run", *asks, *upstream, "--", sys.executable, "-c", AGENT + FOREVER],
+        env=machine.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
+    ) as started:  # fmt: skip
+        question = started.stderr.readline()
+        assert question.startswith("cockpit: asks (cap): "), question
+        answer = question.strip().partition("— cockpit ")[2].removesuffix(", or no")
+        assert machine.run(*answer.split()).returncode == 0
+        assert started.stderr.readline() == "cockpit: allowed by operator\n"
+        machine.run("panic")
+
+
 def day(machine):
     rows = json.loads(machine.run("caps", "--json").stdout)
     return next(row for row in rows if row["scope"].startswith("day:"))

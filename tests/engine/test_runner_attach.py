@@ -12,7 +12,7 @@ import termios
 import pytest
 
 from cockpit.cli.detach import DetachKey
-from cockpit.engine import birth
+from cockpit.engine import birth, frames
 from cockpit.engine.modes import Modes
 from tests.engine.yard import Heard, Yard, until
 
@@ -107,6 +107,32 @@ async def test_an_end_before_anybody_attached_is_shown_in_full(yard):
     rein = await yard.spawn(["sh", "-c", "echo out; exit 3"], stdin="null", awaited=True)
     await asyncio.wait_for(asyncio.shield(rein.ended), 10)
     assert await piped(yard, rein.run) == (3, b"out\n", b"")
+
+
+async def test_a_word_of_the_engine_is_an_error_line_of_pipes(yard):
+    rein = await yard.spawn(["sh", "-c", "echo ready; cat"], awaited=True)
+    process = await asyncio.create_subprocess_exec(
+        *command(yard, rein.run), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    await process.stdout.readline()
+    rein.say(frames.TELL, text="asks (cap): its money cap is reached")
+    assert await process.stderr.readline() == b"cockpit: asks (cap): its money cap is reached\n"
+    assert await process.communicate(b"") == (b"", b"")
+
+
+async def test_a_word_of_the_engine_does_not_disturb_a_terminal(yard):
+    rein = await yard.spawn(
+        ["sh", "-c", "echo ready; read x; echo over"], size=(24, 80), awaited=True
+    )
+    screen = Screen(command(yard, rein.run))
+    await screen.until(b"ready")
+    rein.say(frames.TELL, text="asks")
+    screen.type(b"\n")
+    await screen.until(b"over")
+    assert await screen.end() == 0
+    assert b"asks" not in screen.output
+    screen.close()
 
 
 async def test_a_signal_is_passed_on_and_its_code_kept(yard):
