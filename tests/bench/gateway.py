@@ -355,11 +355,14 @@ def line(name, title, row):
     return f"{name:18s} {title:10s} {cells}"
 
 
-def ratios(rows, base="direct", ours="cockpit", theirs="litellm"):
-    """How much more of everything is added by the other than by us, beside the direct way."""
+def ratios(rows, ours, base="direct", theirs="litellm"):
+    """How much more of everything LiteLLM adds than `ours`, beside the direct way.
+
+    Against the raw relay it is the most that anything in between could reach on this machine.
+    """
     if not rows.get(theirs):
         return
-    print("\nadded, LiteLLM / cockpit")
+    print(f"\nadded, LiteLLM / {ours}")
     for title in rows[ours]:
         mine, other, floor = rows[ours][title], rows[theirs][title], rows[base][title]
         cells = []
@@ -415,8 +418,8 @@ def compare(options):
                 way.end()
             provider.kill()
     rows = {way.name: way.rows() for way in ways}
-    ratios(rows)
-    ratios(rows, ours="cockpit, asyncio")
+    for ours in ("cockpit", "cockpit, asyncio", "relay"):
+        ratios(rows, ours)
 
 
 def ways_to(upstream, options, folder):
