@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from itertools import starmap
 
+from cockpit.core.budget import Usage
 from cockpit.core.fleet import (
     Fleet,
     Run,
@@ -93,6 +94,10 @@ def _spent(fleet: Fleet, run: Run, now: int) -> Iterator[Line]:
     for child in children(fleet, run.id):
         name = text.safe(child.name) or child.id
         yield "sub-agent", f"{text.spent(child):>9}  {claim(child, now).state:8} {name}"
+    if run.before != Usage():
+        first = text.safe(run.purse.removeprefix("run:"))
+        turns = f"{run.before.turns} turns"
+        yield "before", f"{dollars(run.before.money)}{DOT}{turns} in {first}: one budget for both"
     counts = run.tokens.by_class()
     found = [f"{name} {counts[key]:,}" for key, name in CLASSES.items() if counts[key]]
     if found:

@@ -6,8 +6,9 @@ from typing import Any
 
 from cockpit.core import events as e
 from cockpit.core.budget import Budget, asks_about, doubled, is_about_cap, is_own
-from cockpit.core.fleet import Fleet, Run, clock_of
+from cockpit.core.fleet import Run, clock_of
 from cockpit.engine.approvals import Approvals
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.scopes import Scopes
 from cockpit.gateway.governed import AtCap, Governed
 
@@ -23,20 +24,16 @@ class Caps:
         governed: Mapping[str, Governed],
         scopes: Scopes,
         approvals: Approvals,
-        record: Callable[..., object],
-        fleet: Callable[[], Fleet],
+        chronicle: Chronicle,
         halt: Callable[[Run, str], None],
         go_on: Callable[[Run], Coroutine[Any, Any, None]],
-        now: Callable[[], int],
     ) -> None:
         self._governed = governed
         self._scopes = scopes
         self._approvals = approvals
-        self._record = record
-        self._fleet = fleet
+        self._record, self._fleet, self._now = chronicle.record, chronicle.fleet, chronicle.now
         self._halt_run = halt
         self._go_on = go_on
-        self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
 
     def apply(self, run: str, budget: Budget | None) -> None:

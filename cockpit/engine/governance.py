@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from msgspec.structs import replace
 from cockpit.agents.launch.recipe import Launch, Recipe
 from cockpit.agents.launch.registry import recipe
 from cockpit.core import events as e
-from cockpit.core.fleet import Fleet, Run, usage
+from cockpit.core.fleet import Run, usage
 from cockpit.engine import beginnings, drivers, records, wanted
 from cockpit.engine.approvals import Approvals
 from cockpit.engine.caps import Caps
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.evidence import Witness
 from cockpit.engine.histories import Histories
 from cockpit.engine.reins import Ended, SpawnError
@@ -59,8 +59,7 @@ class _Started(Struct, frozen=True):
 class Governance:
     """Begins, ends and goes on with governed runs. Belongs to the engine's event loop.
 
-    `governed` holds the runs that the door lets in, by id; `record` makes events take effect and
-    last.
+    `governed` holds the runs that the door lets in, by id.
     """
 
     def __init__(
@@ -76,10 +75,8 @@ class Governance:
         caps: Caps,
         histories: Histories,
         witness: Witness,
-        record: "Callable[..., Future[int]]",
-        fleet: Callable[[], Fleet],
+        chronicle: Chronicle,
         named: Callable[[str, str], None],
-        now: Callable[[], int],
     ) -> None:
         self._governed = governed
         self._settings = settings
@@ -91,10 +88,8 @@ class Governance:
         self._caps = caps
         self._histories = histories
         self._witness = witness
-        self._record = record
-        self._fleet = fleet
+        self._record, self._fleet, self._now = chronicle.record, chronicle.fleet, chronicle.now
         self._named = named
-        self._now = now
         self._started: dict[str, _Started] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sessions: dict[str, str] = {}

@@ -79,7 +79,7 @@ class Helm:
         rule: Callable[[str], InterruptRule],
         spare: Callable[[], Collection[int]],
     ) -> None:
-        record, fleet, now = chronicle.record, chronicle.fleet, chronicle.now
+        record, now = chronicle.record, chronicle.now
         self.links = Links()
         self.histories = Histories()
         self.ledger = Ledger(journal, now)
@@ -110,16 +110,10 @@ class Helm:
             governed=self._governed,
             scopes=self._scopes,
             approvals=self._approvals,
-            record=record,
-            fleet=fleet,
+            chronicle=chronicle,
             halt=self._halt(stop),
             go_on=self._go_on,
-            now=now,
         )
-        self._linking = Linking(
-            links=self.links, histories=self.histories, fleet=fleet, linked=self._linked,
-            goes_on=lambda run, task: self._governance.goes_on_with(run, task),
-        )  # fmt: skip
         self._governance = Governance(
             governed=self._governed,
             settings=settings,
@@ -131,18 +125,22 @@ class Helm:
             caps=self._caps,
             histories=self.histories,
             witness=witness,
-            record=record,
-            fleet=fleet,
+            chronicle=chronicle,
             named=self._named,
-            now=now,
+        )
+        self._linking = Linking(
+            links=self.links,
+            histories=self.histories,
+            chronicle=chronicle,
+            linked=self._linked,
+            goes_on=self._governance.goes_on_with,
         )
         self.orders = Orders(
             governance=self._governance,
             approvals=self._approvals,
             scopes=self._scopes,
             caps=self._caps,
-            fleet=fleet,
-            now=now,
+            chronicle=chronicle,
         )
 
     # --- the engine's life

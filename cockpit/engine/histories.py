@@ -16,6 +16,7 @@ _SHOWN = (
     e.RunSteered,
     e.RunPaused,
     e.RunResumed,
+    e.RunContinued,
     e.RunDeferred,
     e.RunHalted,
     e.ApprovalAsked,

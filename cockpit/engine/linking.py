@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from cockpit.core import events as e
-from cockpit.core.fleet import Fleet, Run
+from cockpit.core.fleet import Run
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.found import Found
 from cockpit.engine.histories import Histories
 from cockpit.engine.links import Links
@@ -20,14 +21,14 @@ class Linking:
         *,
         links: Links,
         histories: Histories,
-        fleet: Callable[[], Fleet],
+        chronicle: Chronicle,
         linked: Callable[[str, str], None],
         goes_on: Callable[[str, str], None],
     ) -> None:
         """`linked` is told the found run and the governed one, `goes_on` a governed run and its task's."""
         self._links = links
         self._histories = histories
-        self._fleet = fleet
+        self._fleet = chronicle.fleet
         self._linked = linked
         self._goes_on = goes_on
         self._sessions: dict[tuple[str, str], str] = {}

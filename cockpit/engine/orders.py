@@ -1,15 +1,16 @@
 """What the operator asks of governed runs, over the socket."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from cockpit.core.fleet import Fleet, Run
+from cockpit.core.fleet import Run
 from cockpit.engine.api import Answer, RequestError
 from cockpit.engine.approvals import Approvals, Decision
 from cockpit.engine.caps import Caps
+from cockpit.engine.chronicle import Chronicle
 from cockpit.engine.governance import Governance, GovernError
 from cockpit.engine.scopes import Scopes
 from cockpit.engine.wanted import Wanted
@@ -34,15 +35,13 @@ class Orders:
         approvals: Approvals,
         scopes: Scopes,
         caps: Caps,
-        fleet: Callable[[], Fleet],
-        now: Callable[[], int],
+        chronicle: Chronicle,
     ) -> None:
         self._governance = governance
         self._approvals = approvals
         self._scopes = scopes
         self._caps = caps
-        self._fleet = fleet
-        self._now = now
+        self._fleet, self._now = chronicle.fleet, chronicle.now
 
     def answers(self) -> dict[str, Answer]:
         """By the name of the request."""

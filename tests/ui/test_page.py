@@ -29,6 +29,15 @@ def test_a_deferred_run_says_why():
     assert "\ndeferred    " in shown(g.only(g.deferred()))
 
 
+def test_a_run_that_goes_on_with_another_tells_what_was_spent_there():
+    (run,) = g.only(g.deferred()).runs
+    went_on = e.RunContinued(
+        run=run, at=NOW, task="run-0001", purse="run:run-0001", money=410_000_000, turns=12
+    )
+    said = shown(fold_all(g.only(g.deferred()), [went_on]))
+    assert "\nbefore      $0.41 · 12 turns in run-0001: one budget for both" in said
+
+
 def test_a_slow_timer_comes_with_its_cures():
     said = shown(g.only(g.timer()))
     assert "\ntimer       every " in said

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from textual import events
 
+from cockpit.core.budget import Usage
 from cockpit.core.fleet import Fleet, Run, children, claim
 from cockpit.core.tokens import Tokens
 from cockpit.ui import text, wrap
@@ -23,6 +24,7 @@ PLOT_HEIGHT = 3
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 SPEED_CALLS = 5
 NAMED, FIGURE = 11, 12
+NOTHING_USED = Usage()
 CHILDREN_SHOWN = 6
 NOTES_SHOWN = 2
 CLASSES = (
@@ -149,6 +151,7 @@ def _books(known: Known) -> Lined:
         return []
     lines: Lined = [
         _spent(run, palette),
+        *_before(run, palette),
         _figure("tokens", f"{run.tokens.total:,}", f"{run.calls:,} calls", palette),
     ]
     for field, name in CLASSES:
@@ -177,6 +180,13 @@ def _spent(run: Run, palette: Palette) -> list[Part]:
     more = "exact" if run.governed and run.mark == "exact" else ""
     more = f"+{text.money(run.child_nano)} subs" if run.child_nano else more
     return _figure("spent", text.spent(run), more, palette)
+
+
+def _before(run: Run, palette: Palette) -> Lined:
+    """What the run that it goes on with had spent: the budget is one for both."""
+    if run.before == NOTHING_USED:
+        return []
+    return [_figure("before", text.money(run.before.money), f"{run.before.turns} turns", palette)]
 
 
 def hit_share(tokens: Tokens) -> float | None:
