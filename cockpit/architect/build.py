@@ -2,27 +2,25 @@
 
 import itertools
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from cockpit.architect import contract, emit
 from cockpit.architect.arithmetic import computed_texts
+from cockpit.architect.assembly import assembled
 from cockpit.architect.blobs import Blobs
-from cockpit.architect.capabilities import capabilities, pattern
+from cockpit.architect.capabilities import pattern
 from cockpit.architect.effects import Act
 from cockpit.architect.evidence import Run, Source, hints, numbers, sources
 from cockpit.architect.expressions import Openings, Pool, is_input, of_input, parts_of_years
 from cockpit.architect.filled import Filled, OpenHoleError, fill, literal
-from cockpit.architect.forms import pattern as form_of
 from cockpit.architect.infer import Scene, document, written
 from cockpit.architect.loops import Loop, loop, row_pool
-from cockpit.architect.plan import Instead, Plan, fetched, names_in, replaced
+from cockpit.architect.plan import Instead, Plan
 from cockpit.architect.refusals import RefusedError
 from cockpit.architect.selected_by import by_input, keyed
 from cockpit.architect.sources import amounts, lists
-from cockpit.core.script import Input, Refusal, Script
+from cockpit.core.script import Refusal, Script
 
 BETWEEN = "\x1f"
 
@@ -98,7 +96,7 @@ def built(
     _told(runs, scene, plan)
     if openings is not None and openings.texts:
         _all_told(read, scene, plan, functions)
-    script = _script(task_id, runs, plan, read, scene)
+    script = assembled(task_id, runs, plan, read, scene)
     return Built(script, {name: own for own, name in plan.rows.items()})
 
 
@@ -359,128 +357,3 @@ def _ordered_loop(lines: list[list[str]], scene: Scene) -> Loop:
     if sum(map(len, lines)) < 4:
         raise OpenHoleError([" ".join(each) for each in lines], "several files")
     return loop(lines, scene.lists, scene.pool, scene.days, scene.numbers)
-
-
-# -- the file ---------------------------------------------------------------------------------
-
-
-def _script(
-    task_id: str, runs: Sequence[Run], plan: Plan, read: Sequence[Source], scene: Scene
-) -> Script:
-    rows = [f"{name} = {own}" for own, name in plan.rows.items()]
-    steps = replaced(plan.steps, plan.rows)
-    guards = replaced(plan.guards, plan.rows)
-    used = names_in([*rows, *steps, *guards, *plan.before])
-    gets, kept = fetched(read, used)
-    for one in kept:
-        plan.address(one)
-    names = {one.slot.name for one in kept}
-    promised = [
-        one
-        for source in kept
-        for one in contract.promises(
-            source.slot, plan.uses, scene.days, frozenset(plan.exact), frozenset(plan.empty)
-        )
-    ]
-    told = list(_constants(plan, kept))
-    months = list(contract.constants_like_dates(told, scene.days))
-    for name, (taken, texts) in plan.row_texts.items():
-        months += contract.echoed_rows(name, taken, "\n".join(texts))
-    months += contract.echoes(told, scene.pool, {one.slot.name for one in kept})
-    words = dict.fromkeys([*(line for line, _ in promised), *guards, *(line for line, _ in months)])
-    empty = _empties(plan)
-    checks = contract.telling(words)
-    arguments = sorted(
-        names_in(checks) & (names | {f"{one}_text" for one in names} | set(plan.rows.values()))
-    )
-    inputs = _inputs(runs, names_in([*gets, *rows, *plan.before, *checks, *steps]))
-    asked = "".join(f", {one.name}: str" for one in inputs)
-    body = [
-        f"def main(day: date{asked}) -> None:",
-        *_indented([*gets, *rows, *empty, *plan.before]),
-    ]
-    defined = names_in(gets) | set(plan.rows.values())
-    arguments = [one for one in arguments if one in defined]
-    arguments += sorted(names_in(checks) & {one.name for one in inputs})
-    if checks:
-        body.append(f"    promises({', '.join(['day', *arguments])})")
-    body += _indented(steps)
-    promises = []
-    if checks:
-        typed = ", ".join(["day: date", *(f"{one}: Any" for one in arguments)])
-        promises = [f"def promises({typed}) -> None:",
-                    '    """What was so in every run, and what explained them as well."""', *_indented(checks)]  # fmt: skip
-    body += [line for one in plan.functions for line in ("", "", *one.rstrip().split("\n"))]
-    purpose = _purpose(runs)
-    newest = max(run.day for run in runs)
-    forms = {one.name: one.pattern for one in inputs}
-    source, lines = emit.script(purpose, body, promises, newest.isoformat(), forms)
-    return Script(
-        task=task_id,
-        purpose=purpose,
-        source=source,
-        capabilities=capabilities(runs, kept),
-        body=lines,
-        holes=tuple(plan.holes),
-        guards=tuple(
-            dict.fromkeys(
-                [
-                    *(f"{one.option} is told with the task: {one.words}" for one in inputs),
-                    *plan.guards.values(),
-                    *plan.told,
-                    *(clause.words for _, clause in months),
-                ]
-            )
-        ),
-        contract=tuple(clause for _, clause in promised),
-        trained=tuple(run.name for run in runs),
-        inputs=inputs,
-    )
-
-
-def _inputs(runs: Sequence[Run], used: set[str]) -> tuple[Input, ...]:
-    """What the script is told beside the day, with the form that it had in these runs."""
-    found: list[Input] = []
-    for name in runs[0].given:
-        if name in used:
-            values = {run.name: run.given[name] for run in runs}
-            form, words = form_of(list(values.values()))
-            found.append(Input(name, form, words, values))
-    return tuple(found)
-
-
-def _constants(plan: Plan, kept: Sequence[Source]) -> Iterator[str]:
-    yield from plan.constants
-    for one in kept:
-        for target in one.target:
-            yield target.constant
-
-
-def _empties(plan: Plan) -> list[str]:
-    """Lists without which nothing was ever written."""
-    return [
-        f"check({name}, {f'{name} is empty'!r})"
-        for own, name in plan.rows.items()
-        if own not in plan.instead
-    ]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {part}" if part else part for line in lines for part in line.split("\n")]
-
-
-def _purpose(runs: Sequence[Run]) -> str:
-    """The shortest way in which somebody asked for it, without the date."""
-    asked = sorted(
-        (_without(run) for run in runs if run.trace.task), key=lambda one: (len(one), one)
-    )
-    text = re.sub(r"\s+", " ", asked[0]) if asked else "A repeated task"
-    return re.sub(r"\d{4}-\d{2}-\d{2}", "the day", text)[:160]
-
-
-def _without(run: Run) -> str:
-    """The prompt with the names of its inputs in place of their values."""
-    text = run.trace.task
-    for name, value in run.given.items():
-        text = re.sub(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", f"<{name.strip('_')}>", text)
-    return text
