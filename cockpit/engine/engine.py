@@ -78,69 +78,21 @@ class Engine:
         self._book = book
         self._journal = journal
         self._now = now
+        self._zone = zone_of(settings)
         self._recent_ms = parse_duration(settings.recent)
-        wire = WireBooks.open(paths.journal_file())
         self._publisher = Publisher(now)
         self._chronicle = Chronicle(journal, self._publisher, now)
         self._ending = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         journal.on_trouble = self._journal_troubled
-        self._watcher = Watcher(
-            library,
-            index,
-            book,
-            happened=self._in_loop(self._observed),
-            opened=self._in_loop(self._opened),
-            progress=self._in_loop(self._publisher.scanned),
-            now=now,
-            poll_seconds=settings.poll,
-            recent_ms=self._recent_ms,
-            spans=wire.spans if wire else tuple,
-            messages=wire.messages if wire else lambda _: (),
-        )
+        self._watcher = self._watching(index)
         self._lookout = Lookout()
         self._census = Census(library, self._lookout)
-        self._witness = Witness(
-            settings=settings.evidence,
-            journal=journal,
-            zone=zone_of(settings),
-            run=self._chronicle.run,
-            story=lambda run: stories.story(library, self._helm.links.found(run)),
-            record=self._chronicle.record,
-            done=self._witnessed,
-            now=now,
-        )
-        self._helm = Helm(
-            settings=settings,
-            environment=library.environment,
-            zone=zone_of(settings),
-            journal=journal,
-            book=book,
-            lookout=self._lookout,
-            matched=rules_of(settings),
-            witness=self._witness,
-            chronicle=self._chronicle,
-            linked=self._linked,
-            stop=lambda run, reason: self._stops.begin([run], by=f"the clock ({reason})"),
-            rule=self._rule,
-            spare=lambda: self._server.peers(),
-        )
+        self._witness = self._witnessing()
+        self._helm = self._steering()
         self._chronicle.remember = self._helm.remember
-        zone = zone_of(settings)
-        tasks = Tasks(library, zone_name(zone))
-        self._repeating = Repeating(zone, now)
-        self.workshop = Workshop(
-            settings=settings,
-            journal=journal,
-            blobs=evidence.store(),
-            publish=self._chronicle.publish,
-            begin=self._helm.orders.begin,
-            tasks=self._repeating.known,
-            told=tasks.trace,
-            run=self._chronicle.run,
-            alive=lambda run: self._helm.held(run) is not None,
-            now=now,
-        )
+        self._repeating = Repeating(self._zone, now)
+        self.workshop = self._working()
         self._server = Server(self._answers(), {"fleets": self._fleets, "story": self._story})
         self._stops = Stops(
             self._census,
@@ -151,6 +103,69 @@ class Engine:
             self._helm.held,
         )
         self._began = now()
+
+    # --- its parts
+
+    def _watching(self, index: Index) -> Watcher:
+        wire = WireBooks.open(paths.journal_file())
+        return Watcher(
+            self._library,
+            index,
+            self._book,
+            happened=self._in_loop(self._observed),
+            opened=self._in_loop(self._opened),
+            progress=self._in_loop(self._publisher.scanned),
+            now=self._now,
+            poll_seconds=self._settings.poll,
+            recent_ms=self._recent_ms,
+            spans=wire.spans if wire else tuple,
+            messages=wire.messages if wire else lambda _: (),
+        )
+
+    def _witnessing(self) -> Witness:
+        return Witness(
+            settings=self._settings.evidence,
+            journal=self._journal,
+            zone=self._zone,
+            run=self._chronicle.run,
+            story=lambda run: stories.story(self._library, self._helm.links.found(run)),
+            record=self._chronicle.record,
+            done=self._witnessed,
+            now=self._now,
+        )
+
+    def _steering(self) -> Helm:
+        return Helm(
+            settings=self._settings,
+            environment=self._library.environment,
+            zone=self._zone,
+            journal=self._journal,
+            book=self._book,
+            lookout=self._lookout,
+            matched=rules_of(self._settings),
+            witness=self._witness,
+            chronicle=self._chronicle,
+            linked=self._linked,
+            stop=lambda run, reason: self._stops.begin([run], by=f"the clock ({reason})"),
+            rule=self._rule,
+            spare=lambda: self._server.peers(),
+        )
+
+    def _working(self) -> Workshop:
+        return Workshop(
+            settings=self._settings,
+            journal=self._journal,
+            blobs=evidence.store(),
+            publish=self._chronicle.publish,
+            begin=self._helm.orders.begin,
+            tasks=self._repeating.known,
+            told=Tasks(self._library, zone_name(self._zone)).trace,
+            run=self._chronicle.run,
+            alive=lambda run: self._helm.held(run) is not None,
+            now=self._now,
+        )
+
+    # --- life
 
     async def run(self, socket: Path) -> None:
         """Works until `shutdown`; then closes the journal and the index in order."""

@@ -88,17 +88,8 @@ class Helm:
         self._linked_run = linked
         self._governed: dict[str, Governed] = {}
         self._spent: dict[int, int] = {}
-        self._gateway = Gateway(
-            Door(
-                ledger=self.ledger,
-                book=book,
-                keys=Keys(paths.config(), environment),
-                outside=Outside(),
-                happened=self.happened,
-                clock=now,
-            ),
-            paths.state() / "gateway.port",
-        )
+        door = self._door(book, Keys(paths.config(), environment))
+        self._gateway = Gateway(door, paths.state() / "gateway.port")
         self._runners = Runners(
             record=record, now=now, lookout=lookout, spare=spare, ended=self._ended, rule=rule
         )
@@ -114,20 +105,7 @@ class Helm:
             halt=self._halt(stop),
             go_on=self._go_on,
         )
-        self._governance = Governance(
-            governed=self._governed,
-            settings=settings,
-            ledger=self.ledger,
-            gateway=self._gateway,
-            runners=self._runners,
-            approvals=self._approvals,
-            scopes=self._scopes,
-            caps=self._caps,
-            histories=self.histories,
-            witness=witness,
-            chronicle=chronicle,
-            named=self._named,
-        )
+        self._governance = self._governing(settings, witness)
         self._linking = Linking(
             links=self.links,
             histories=self.histories,
@@ -141,6 +119,34 @@ class Helm:
             scopes=self._scopes,
             caps=self._caps,
             chronicle=chronicle,
+        )
+
+    # --- its parts
+
+    def _door(self, book: Book, keys: Keys) -> Door:
+        return Door(
+            ledger=self.ledger,
+            book=book,
+            keys=keys,
+            outside=Outside(),
+            happened=self.happened,
+            clock=self._chronicle.now,
+        )
+
+    def _governing(self, settings: Settings, witness: Witness) -> Governance:
+        return Governance(
+            governed=self._governed,
+            settings=settings,
+            ledger=self.ledger,
+            gateway=self._gateway,
+            runners=self._runners,
+            approvals=self._approvals,
+            scopes=self._scopes,
+            caps=self._caps,
+            histories=self.histories,
+            witness=witness,
+            chronicle=self._chronicle,
+            named=self._named,
         )
 
     # --- the engine's life
