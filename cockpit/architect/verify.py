@@ -136,10 +136,14 @@ def _replay(trying: _Trying) -> list[Trial]:
     """V1: in the world of every run that has one the script makes what the agent made."""
     if not trying.known:
         return [Trial("V1", "", False, "there is no run to replay")]
-    unseen = [Trial("V1", run, False, why) for run, why in trying.unseen.items()]
+    unseen = [_unproven(run, why) for run, why in trying.unseen.items()]
     if unseen and len(trying.traces) < FEWEST_WORLDS:
-        unseen.append(Trial("V1", "", False, _too_few(len(trying.traces), len(trying.known))))
+        unseen.append(_unproven("", _too_few(len(trying.traces), len(trying.known))))
     return [*unseen, *(_played_again(trying) if trying.traces else [])]
+
+
+def _unproven(run: str, why: str) -> Trial:
+    return Trial("V1", run, False, why, unproven=True)
 
 
 def _too_few(recorded: int, every: int) -> str:

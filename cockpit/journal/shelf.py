@@ -54,6 +54,7 @@ trials = sa.Table(
     *_texts("gate", "run"),
     sa.Column("passed", sa.Boolean, nullable=False),
     *_texts("detail"),
+    sa.Column("unproven", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.PrimaryKeyConstraint("content", "number"),
 )
 decisions = _log(

@@ -394,8 +394,8 @@ async def test_a_repair_that_a_crash_broke_off_is_over(house):
 
 async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
     why = "too few workspaces were recorded: 0 of 3 runs can be replayed"
-    unseen = Trial("V1", "old-0", False, "its workspace was not recorded")
-    house.trials = (Trial("V0", "", True), unseen, Trial("V1", "", False, why))
+    unseen = Trial("V1", "old-0", False, "its workspace was not recorded", unproven=True)
+    house.trials = (Trial("V0", "", True), unseen, Trial("V1", "", False, why, unproven=True))
     for number in range(3):
         house.worked(f"old-{number}", 100 + number)
     await house.ask("build", task="report")
@@ -420,7 +420,7 @@ async def test_runs_without_a_recorded_workspace_allow_shadow_only(house):
 async def test_a_shadow_that_its_new_runs_refute_is_quarantined(house):
     house.trials = (
         Trial("V0", "", True),
-        Trial("V1", "", False, "too few workspaces were recorded"),
+        Trial("V1", "", False, "too few workspaces were recorded", unproven=True),
     )
     for number in range(3):
         house.worked(f"old-{number}", 100 + number)

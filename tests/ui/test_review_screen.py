@@ -158,7 +158,7 @@ async def test_the_matrix_begins_where_a_gate_was_not_passed_and_tells_of_it():
 
 
 async def test_what_could_not_be_replayed_is_told_apart_from_what_failed():
-    unseen = Trial("V1", SCRIPT.trained[0], False, "its workspace was not recorded")
+    unseen = Trial("V1", SCRIPT.trained[0], False, "its workspace was not recorded", unproven=True)
     matrix = matrix_of(SCRIPT, [*trials(), unseen])
     app = screen_on(shelf(sheet=replace(SHEET, matrix=matrix)))
     async with app.run_test(size=(120, 40)) as pilot:
