@@ -95,6 +95,7 @@ def run_data(run: ScriptRun) -> dict[str, Any]:
         "beside": run.beside or None,
         "agreed": run.agreed,
         "saved_usd": usd(run.saved_nano),
+        "given": dict(run.given),
     }
 
 

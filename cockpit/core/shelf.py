@@ -63,6 +63,10 @@ class Output(Struct, frozen=True, omit_defaults=True):
     rows: int | None = None
 
 
+Given = tuple[tuple[str, str], ...]
+"""The values of a script's inputs, by name."""
+
+
 class ScriptRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run of a script. `agreed` is None where no agent's run was there to compare with.
 
@@ -83,10 +87,7 @@ class ScriptRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     beside: str = ""
     agreed: bool | None = None
     saved_nano: int = 0
-
-
-Given = tuple[tuple[str, str], ...]
-"""The values of a script's inputs, by name."""
+    given: Given = ()
 
 
 class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -274,7 +274,7 @@ class Occurrences:
             began, verdict, act = await self._attempts(
                 entry, script, day, words, scheduled=scheduled
             )
-            run = self._run(script, "active", began, act.said, verdict)
+            run = self._run(script, "active", began, act.said, verdict, given)
             if verdict.passed and (scheduled or act.changed):
                 run = replace(run, saved_nano=baseline(entry.paid.values()) or 0)
             return await self._after(entry, run, verdict, Turn("due", day, given))
@@ -308,7 +308,8 @@ class Occurrences:
             act = await asyncio.to_thread(
                 self._bench.act, script, place, day, limit, dry=True, arguments=words
             )
-            run = self._run(script, "asked", began, act.said, judged(script, act.said, None))
+            verdict = judged(script, act.said, None)
+            run = self._run(script, "asked", began, act.said, verdict, given)
             await self._scripts.ran(entry, run)
             return run
 
@@ -333,12 +334,18 @@ class Occurrences:
         return limit_ms([run.ended - run.began for run in past if run.passed])
 
     def _run(
-        self, script: Script, kind: Kind, began: int, said: Said, verdict: Judged
+        self,
+        script: Script,
+        kind: Kind,
+        began: int,
+        said: Said,
+        verdict: Judged,
+        given: Given = (),
     ) -> ScriptRun:
         return ScriptRun(
             content=script.content, kind=kind, began=began, ended=self._now(),
             exit_code=said.exit_code, passed=verdict.passed, reason=verdict.reason,
-            outputs=verdict.outputs, skipped=verdict.skipped,
+            outputs=verdict.outputs, skipped=verdict.skipped, given=given,
         )  # fmt: skip
 
     async def _after(self, entry: Entry, run: ScriptRun, verdict: Judged, turn: Turn) -> ScriptRun:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from msgspec.structs import asdict
 
 from cockpit.core.script import Script, Trial
-from cockpit.core.shelf import Cost, Decided, Entry, Output, ScriptRun
+from cockpit.core.shelf import Cost, Decided, Entry, Given, Output, ScriptRun
 from cockpit.journal.store import Statement, Write, tables
 
 
@@ -69,6 +69,7 @@ runs = _log(
     *_texts("reason", "outputs", "skipped", "beside"),
     sa.Column("agreed", sa.Boolean),
     *_amounts("saved_nano"),
+    *_texts("given"),
 )
 costs = _log("script_costs", *_amounts("at"), *_texts("what"), *_amounts("nano"), *_texts("run"))
 
@@ -146,7 +147,8 @@ def decided(name: str, what: Decided) -> Statement:
 
 def happened(name: str, run: ScriptRun) -> Statement:
     """A run of the script; its number is given by the disk."""
-    values = {"name": name, **asdict(run), "outputs": _told(run.outputs)}
+    told = {"outputs": _told(run.outputs), "given": _told(run.given)}
+    values = {"name": name, **asdict(run), **told}
     del values["number"]
     return _RUN, values
 
@@ -195,7 +197,14 @@ class Shelf:
         """Oldest first."""
         found = self._numbered(runs, runs.c.name == name, ScriptRun)
         return tuple(
-            ScriptRun(**{**row, "outputs": _outputs.decode(row["outputs"])}) for row in found
+            ScriptRun(
+                **{
+                    **row,
+                    "outputs": _outputs.decode(row["outputs"]),
+                    "given": _given.decode(row["given"]),
+                }
+            )
+            for row in found
         )
 
     def costs(self, name: str) -> tuple[Cost, ...]:
@@ -224,3 +233,4 @@ def last_approved(said: Iterable[Decided], except_for: str) -> str:
 _entries = msgspec.json.Decoder(Entry)
 _scripts = msgspec.json.Decoder(Script)
 _outputs = msgspec.json.Decoder(tuple[Output, ...])
+_given = msgspec.json.Decoder(Given)

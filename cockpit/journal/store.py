@@ -24,7 +24,7 @@ from msgspec import Struct
 from cockpit.core.events import Event, decode, encode
 from cockpit.journal import paths
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: a journal at this revision needs no Alembic to open."""
 GROUP_LIMIT = 500
 LINGER_SECONDS = 0.02

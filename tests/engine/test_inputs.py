@@ -72,6 +72,7 @@ async def test_it_runs_for_the_value_given_and_for_no_other(house):
     await adopted(house)
     house.visits(417)
     assert (await house.ask("run", given={"region": "MEA"}))["passed"]
+    assert (await house.ask("show"))["runs"][-1]["given"] == [["region", "MEA"]]
     assert (house.workspace / "reports/MEA.md").read_text() == "2026-11-29: 417\n"
     for given, why in (
         ({}, "needs a value for --region"),

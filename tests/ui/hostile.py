@@ -170,7 +170,7 @@ def task_of(verdict: str) -> Task:
 def script_row() -> ShelfRow:
     ran = ScriptRun(
         content=SENT, kind="active", began=NOW, ended=NOW, exit_code=3, passed=False, reason=SENT,
-        outputs=(Output(SENT, SENT, 1),),
+        outputs=(Output(SENT, SENT, 1),), given=((SENT, SENT),),
     )  # fmt: skip
     return ShelfRow(
         name=NAME, task=SENT, purpose=SENT, stage="verified", content=SENT, project=SENT, workspace=SENT,

@@ -5,7 +5,7 @@ from fleets import seeded
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from shelves import ACTIVE, BROKEN, CENT, RETIRED, ROWS, SHADOW, VERIFIED, Shelf, ran, row
+from shelves import ACTIVE, BROKEN, CENT, RETIRED, ROWS, SHADOW, SHEET, VERIFIED, Shelf, ran, row
 from stand_in import screen_on, settled, written
 from test_hostile import BAD, EVIL
 from test_tasks_screen import answered, shown, words
@@ -265,6 +265,14 @@ async def test_the_results_are_those_of_the_script_under_the_cursor():
         assert "shadow 2 of 3" in words(app)
 
 
+async def test_a_result_tells_which_values_it_was_for():
+    sheet = replace(SHEET, runs=(ran(0, given=(("region", "EMEA"),)),))
+    app = screen_on(Shelf(seeded(3), sheet=sheet))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        assert "EMEA: reports/2026-09-20.md" in words(app)
+
+
 async def test_an_empty_shelf_says_how_a_script_comes_there():
     app = screen_on(Shelf(seeded(3), rows=()))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -278,7 +286,7 @@ async def test_nothing_hostile_is_drawn(word):
     evil = row(
         word, "quarantined", task=word, purpose=word, content=word, project=word, agent=word, reason=word,
         needs=word, sandbox=word, schedule=Schedule(cron=word, zone=word), next=10**17,
-        last=replace(ran(0), reason=word, exit_code=-9, outputs=(Output(word),), skipped=word),
+        last=replace(ran(0), reason=word, exit_code=-9, outputs=(Output(word),), skipped=word, given=((word, word),)),
         savings=Savings(baseline_nano=1, gross_nano=CENT, costs={word: 5}, method=word),
     )  # fmt: skip
     app = screen_on(Shelf(seeded(3), rows=[evil, *ROWS]))

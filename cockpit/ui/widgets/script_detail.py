@@ -129,10 +129,16 @@ def _result(run: ScriptRun, ends: int, look: Look, width: int, palette: Palette)
         (took.rjust(6) + "  ", palette["dim"]),
     ]
     used = sum(len(words) for words, _ in head)
-    lines: Lined = [[*head, (text.fit(_wrote(run), max(0, width - used)).rstrip(), palette.text)]]
+    lines: Lined = [[*head, (text.fit(_did(run), max(0, width - used)).rstrip(), palette.text)]]
     if run.reason and not stages.is_well(run):
         lines += paragraph(run.reason, width, palette["dim"], indent=2, most=3)
     return lines
+
+
+def _did(run: ScriptRun) -> str:
+    """For which values, and what came of it."""
+    values = ", ".join(text.safe(value, 40) for _, value in run.given)
+    return ": ".join(filter(None, (values, _wrote(run))))
 
 
 def _wrote(run: ScriptRun) -> str:
