@@ -12,12 +12,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from uuid import uuid4
 
 import msgspec
 
-from cockpit.demo import permission, toolset
+from cockpit.demo import ending, permission, toolset
 from cockpit.demo.clients import open_client
 from cockpit.demo.naming import rename_process
 from cockpit.demo.plan import COMMANDS, Place, Plan
@@ -27,7 +26,6 @@ from cockpit.demo.transcripts import open_transcript
 from cockpit.demo.transcripts.claude import ClaudeTranscript
 from cockpit.demo.turns import Asked, Client, Outcome, RefusedError, Transcript, Turn
 
-TERMINATED = 128 + signal.SIGTERM
 LAST_WORDS_S = 2.0
 
 
@@ -106,6 +104,7 @@ def delegate(plan: Plan, place: Place, call: Asked) -> Outcome:
         turn = session.work(str(call.arguments.get("prompt", "")))
         transcript.described(call.id, description, finished=True)
     except (KeyboardInterrupt, SystemExit):
+        ending.heard()
         session.interrupted()
         raise
     finally:
@@ -137,6 +136,7 @@ def run(plan: Plan, place: Place, resumed: str = "") -> None:
             if not plan.once:
                 threading.Event().wait()
         except (KeyboardInterrupt, SystemExit):
+            ending.heard()
             session.interrupted()
             raise
         except RefusedError as refused:
@@ -159,13 +159,9 @@ def end_with(lifeline: int) -> None:
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(LAST_WORDS_S)
-        os._exit(TERMINATED)
+        os._exit(ending.TERMINATED)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
-    raise SystemExit(TERMINATED)
 
 
 def _say(text: str) -> None:
@@ -176,8 +172,7 @@ def _say(text: str) -> None:
 
 def live(plan: Plan, place: Place, lifeline: int | None, resumed: str = "") -> int:
     """Run to the end; the exit code is that of the real agents: 0 after SIGINT, 143 after SIGTERM."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminate)
+    ending.heed()
     if lifeline is not None:
         end_with(lifeline)
     try:
@@ -189,6 +184,8 @@ def live(plan: Plan, place: Place, lifeline: int | None, resumed: str = "") -> i
             return end.code
         _say(str(end.code))
         return 1
+    finally:
+        ending.heard()
     return 0
 
 
