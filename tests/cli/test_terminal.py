@@ -90,12 +90,19 @@ def test_quit(machine):
     assert screen.exitstatus == 0
 
 
+def is_guard(process):
+    """An engine that the screen starts is its child for a moment too."""
+    try:
+        return process.name() == "sh"
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_the_guard_is_small_and_goes_with_the_screen(machine):
     screen = opened(machine)
-    guards = psutil.Process(screen.pid).children()
-    assert len(guards) == 1
-    assert guards[0].memory_info().rss < 5 * 1024 * 1024
-    guards[0].kill()
+    (guard,) = (each for each in psutil.Process(screen.pid).children() if is_guard(each))
+    assert guard.memory_info().rss < 5 * 1024 * 1024
+    guard.kill()
     screen.send("q")
     assert left_set(screen) == []
     screen.close()
