@@ -338,8 +338,7 @@ class OverrunBooked(Event, frozen=True, tag="overrun_booked"):
 class RunDeferred(Event, frozen=True, tag="run_deferred"):
     """The run stopped at a safe point, kept everything, and waits for an answer.
 
-    `scope` is the one whose cap was in the way, the run's own or one that many share; empty where it
-    was no cap.
+    `scope` is the one whose cap was in the way: the run's own, or one that many share.
     """
 
     reason: str

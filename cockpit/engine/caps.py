@@ -96,16 +96,16 @@ class Caps:
     def refused(self, event: e.HoldRefused) -> None:
         """The door refused a call that a cap could not bear."""
         governed = self._governed.get(event.run)
-        reason = event.reason
+        reason, scope = event.reason, event.scope or self._fleet().runs[event.run].purse
         if reason.startswith(_deferred(event.run)):
             reason = reason.removeprefix(_deferred(event.run)).partition(". ")[0]
         match governed.at_cap if governed is not None else "defer":
             case "halt":
                 self._halt(event.run, reason)
             case "ask":
-                self._ask(event.run, reason, event.scope)
+                self._ask(event.run, reason, scope)
             case _:
-                self._defer(event.run, reason, event.scope)
+                self._defer(event.run, reason, scope)
 
     def is_shut(self, name: str) -> bool:
         """Whether the door refuses for a cap that no ledger holds; an agent may end right after that."""

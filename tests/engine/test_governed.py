@@ -85,6 +85,8 @@ def test_a_cap_on_turns_is_met_exactly(machine):
     run = machine.agent(FOREVER, "--turns", "4")
     machine.until_row(run, is_state("deferred"))
     assert len(machine.served()) == 4
+    (deferred,) = machine.happened(run, "run_deferred")
+    assert deferred["scope"] == f"run:{run}"
     machine.run("stop", run)
 
 
