@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from itertools import starmap
 
-from cockpit.core.budget import Usage
+from cockpit.core.budget import NO_USAGE
 from cockpit.core.fleet import (
     Fleet,
     Run,
@@ -94,7 +94,7 @@ def _spent(fleet: Fleet, run: Run, now: int) -> Iterator[Line]:
     for child in children(fleet, run.id):
         name = text.safe(child.name) or child.id
         yield "sub-agent", f"{text.spent(child):>9}  {claim(child, now).state:8} {name}"
-    if run.before != Usage():
+    if run.before != NO_USAGE:
         first = text.safe(run.purse.removeprefix("run:"))
         turns = f"{run.before.turns} turns"
         yield "before", f"{dollars(run.before.money)}{DOT}{turns} in {first}: one budget for both"

@@ -89,6 +89,9 @@ class Usage(Struct, frozen=True):
     typical_tokens: int = 0
 
 
+NO_USAGE = Usage()
+
+
 class Clock(Struct, frozen=True):
     """Time left until the first cap at the present burn rate.
 

@@ -112,8 +112,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     and stand in the sub-agents' own books. A run whose authority is `wire` is governed: all its
     calls, its sub-agents' included, were booked at the gateway and stand in its own books. `paused`
     is since when its requests are held; `deferred` and `halted` say why it may not go on,
-    `deferred_by` which scope's cap was in the way, `refused` counts the calls that were not let out. `before` is what its task had used when this
-    run took it over.
+    `deferred_by` which scope's cap was in the way, `refused` counts the calls that were not let
+    out. `before` is what its task had used when this run took it over.
     """
 
     id: str

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from textual import events
 
-from cockpit.core.budget import Usage
+from cockpit.core.budget import NO_USAGE
 from cockpit.core.fleet import Fleet, Run, children, claim
 from cockpit.core.tokens import Tokens
 from cockpit.ui import text, wrap
@@ -24,7 +24,6 @@ PLOT_HEIGHT = 3
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 SPEED_CALLS = 5
 NAMED, FIGURE = 11, 12
-NOTHING_USED = Usage()
 CHILDREN_SHOWN = 6
 NOTES_SHOWN = 2
 CLASSES = (
@@ -184,7 +183,7 @@ def _spent(run: Run, palette: Palette) -> list[Part]:
 
 def _before(run: Run, palette: Palette) -> Lined:
     """What the run that it goes on with had spent: the budget is one for both."""
-    if run.before == NOTHING_USED:
+    if run.before == NO_USAGE:
         return []
     return [_figure("before", text.money(run.before.money), f"{run.before.turns} turns", palette)]
 
