@@ -15,6 +15,7 @@ from cockpit.journal.ledger import (
 )
 from cockpit.journal.waiting import AGING_MS
 from tests.journal.books import DAY, FLEET, PROJECT, Clock, bill, hold, opened, price, scopes
+from tests.journal.earlier import journal_of
 
 
 @pytest.fixture
@@ -545,21 +546,11 @@ async def test_a_correction_is_a_row_of_its_own_and_done_once(ledger, path):
 async def test_a_journal_of_the_first_version_gets_its_ledger(tmp_path):
     import sqlite3
 
-    from alembic import command
-    from alembic.config import Config
-
     path = tmp_path / "journal.db"
-    engine = store.connect(path)
-    config = Config()
-    config.set_main_option("script_location", "cockpit/journal/migrations")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.exec_driver_sql(
-            "INSERT INTO events (at, run, kind, body) VALUES (1, 'r', 'x',"
-            """ '{"event":"notice_given","run":"r","at":1,"text":"kept"}')"""
-        )
-    engine.dispose()
+    kept = """'{"event":"notice_given","run":"r","at":1,"text":"kept"}'"""
+    journal_of(
+        path, "0001", f"INSERT INTO events (at, run, kind, body) VALUES (1, 'r', 'x', {kept})"
+    )
     with opened(path) as ledger:
         assert isinstance(await ledger.place(hold("c"), price, 1, 1), Granted)
         assert [event.text for _, event in ledger._journal.replay()] == ["kept"]

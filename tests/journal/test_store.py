@@ -6,13 +6,12 @@ import sys
 import threading
 
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from cockpit.core.events import BudgetSet, NoticeGiven, PromptGiven
 from cockpit.journal import store
 from cockpit.journal.shelf import Shelf
 from cockpit.journal.store import Journal
+from tests.journal.earlier import journal_of
 
 
 def notice(number):
@@ -161,20 +160,13 @@ def test_what_nobody_waits_for_is_written_all_the_same(tmp_path):
 
 def test_trials_of_an_earlier_version_are_unproven_where_their_words_said_so(tmp_path):
     path = tmp_path / "journal.db"
-    engine = store.connect(path)
-    config = Config()
-    config.set_main_option("script_location", "cockpit/journal/migrations")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
-        for number, (passed, detail) in enumerate(
-            ((0, "its workspace was not recorded"), (0, "a.md differs"), (1, ""))
-        ):
-            connection.exec_driver_sql(
-                "INSERT INTO script_trials (content, number, gate, run, passed, detail)"
-                f" VALUES ('c', {number}, 'V1', 'r', {passed}, '{detail}')"
-            )
-    engine.dispose()
+    tried = ((0, "its workspace was not recorded"), (0, "a.md differs"), (1, ""))
+    rows = (
+        "INSERT INTO script_trials (content, number, gate, run, passed, detail)"
+        f" VALUES ('c', {number}, 'V1', 'r', {passed}, '{detail}')"
+        for number, (passed, detail) in enumerate(tried)
+    )
+    journal_of(path, "0004", *rows)
     Journal(path).close()
     engine = store.connect(path)
     assert [trial.unproven for trial in Shelf(engine).trials("c")] == [True, False, False]

@@ -51,8 +51,8 @@ PLACES: dict[str, tuple[Wire, str, str]] = {
 """Cline's providers that the gateway can serve: wire, usual base URL, variable of the key."""
 
 
-NEEDED = {"updatedAt": "1970-01-01T00:00:00.000Z", "tokenSource": "manual"}
-"""Without these Cline takes a provider's entry for broken, drops it and asks its own service."""
+DATED = {"updatedAt": "1970-01-01T00:00:00.000Z"}
+"""Without a date Cline takes a provider's entry for broken, drops it and asks its own service."""
 
 
 class Cline:
@@ -96,7 +96,7 @@ class Cline:
         written_file = {
             **known,
             "lastUsedProvider": name,
-            "providers": {name: {**NEEDED, **entry, "settings": moved}},
+            "providers": {name: {**DATED, **entry, "settings": moved}},
         }
         rest = without(parts, "-k", "--key")
         return Launch(
